@@ -44,7 +44,7 @@ pub struct Message {
     pub kind: Kind,
     /// The event; `None` if it is about none.
     pub event_id: Option<EventId>,
-    /// To whom it is addressed; nobody where the participants of the event are meant.
+    /// To whom it is addressed; `None` where the participants of the event are meant.
     pub recipients: Recipients,
     /// What it carries beyond that. The ledger has it in the column `content`.
     pub details: Option<DetailsJson>,

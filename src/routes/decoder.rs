@@ -179,7 +179,7 @@ fn trace(body: &Body, routing_key: &str) -> Option<Box<Decoded>> {
 }
 
 impl Routes {
-    /// The message that one of the routes makes of a body, whatever the others match: for a sample. The keys of events are not known.
+    /// The message that this route makes of a body, for a sample. The other routes are not asked. The keys of events are not known.
     ///
     /// # Errors
     /// Why it makes none.

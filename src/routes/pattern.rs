@@ -96,7 +96,7 @@ impl Pattern {
     }
 
     /// Whether it matches every key that `other` matches. In the place of a `*` of `other`, a word that this pattern does not have is the
-    /// hardest to match: whoever matches that one matches any.
+    /// hardest to match: a pattern that matches that word matches any.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         let (mut open, mut seen) = (vec![(0, self.start())], HashSet::new());

@@ -124,7 +124,7 @@ fn batch(recipients: &[GivenRecipient]) -> Result<Value, BadDetails> {
     Ok(notices.into())
 }
 
-/// Neighbours of whom one notice may name all: nobody twice, and no user behind an address.
+/// Neighbours whom one notice may name: each of them once, and users in front of addresses.
 fn groups(recipients: &[GivenRecipient]) -> Vec<&[GivenRecipient]> {
     let mut groups = Vec::new();
     let mut rest = recipients;

@@ -58,7 +58,7 @@ impl GivenRecipient {
     /// Someone with an address. One without is skipped when the mails are sent, and the others get theirs.
     ///
     /// # Errors
-    /// When the value is nobody.
+    /// When the value names no person.
     pub fn person(value: &Value) -> Result<Self, Malformed> {
         let person = match value {
             Value::Object(person) => person,

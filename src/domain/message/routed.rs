@@ -1,4 +1,4 @@
-//! A message that a route reads: what it is made of, whatever form it has. Which route it is, and what that says, is left to `routes`.
+//! A message that a route reads, in any form: what it is made of. Which route it is, and what that says, is left to `routes`.
 
 use serde_json::{Map, Value};
 use siphasher::sip128::SipHasher24;
