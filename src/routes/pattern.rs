@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use crate::config::broker::bindings::check_key;
+use crate::config::broker::bindings::{Binding, ExchangeType, check_key};
 
 /// A pattern of routing keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,16 @@ impl Pattern {
             literal => Word::Literal(literal.to_owned()),
         };
         Self { words: words(text).map(word).collect() }
+    }
+
+    /// The routing keys of what the exchange gives the queue, as far as the configuration tells.
+    #[must_use]
+    pub fn of_binding(binding: &Binding) -> Self {
+        match binding.exchange_type {
+            Some(ExchangeType::Fanout) => Self { words: vec![Word::Any] },
+            Some(ExchangeType::Direct) => Self::exactly(&binding.key),
+            Some(ExchangeType::Topic) | None => Self::of_words(&binding.key),
+        }
     }
 
     /// The pattern that matches this key and no other.

@@ -5,7 +5,7 @@ use crate::commands::check::finding::{Finding, with_causes};
 use crate::commands::route_sample;
 use crate::config::Config;
 use crate::config::broker::BrokerConfig;
-use crate::config::broker::bindings::{Binding, ExchangeType};
+use crate::config::broker::bindings::Binding;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::routes::pattern::Pattern;
@@ -76,11 +76,7 @@ fn shadowed(routes: &[MessageRoute]) -> impl Iterator<Item = String> + '_ {
 fn unreached(route: &MessageRoute, broker: &BrokerConfig) -> Option<String> {
     let is_reached = |pattern: Pattern| pattern.overlaps(&route.pattern);
     let by_name = broker.queues().map(Pattern::exactly).any(is_reached);
-    let by_binding = broker.bindings.iter().any(|binding| match binding.exchange_type {
-        Some(ExchangeType::Fanout) => true,
-        Some(ExchangeType::Direct) => is_reached(Pattern::exactly(&binding.key)),
-        Some(ExchangeType::Topic) | None => is_reached(Pattern::of_words(&binding.key)),
-    });
+    let by_binding = broker.bindings.iter().map(Pattern::of_binding).any(is_reached);
     if by_name || by_binding {
         return None;
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::broker::publisher::Target;
 use crate::commands::publish::arguments::PublishArgs;
 use crate::config::Config;
-use crate::config::broker::bindings::{Binding, ExchangeType};
+use crate::config::broker::bindings::Binding;
 use crate::routes::pattern::Pattern;
 
 /// Where a message goes.
@@ -43,7 +43,7 @@ impl Destination {
 
 /// The only exchange that the bindings tell for this routing key.
 fn find_exchange(routing_key: &str, bindings: &[Binding]) -> Result<String, String> {
-    let takes = bindings.iter().filter(|binding| takes(binding, routing_key));
+    let takes = bindings.iter().filter(|binding| Pattern::of_binding(binding).matches(routing_key));
     let mut exchanges: Vec<&str> = takes.map(|binding| binding.exchange.as_str()).collect();
     exchanges.sort_unstable();
     exchanges.dedup();
@@ -63,15 +63,6 @@ fn find_exchange(routing_key: &str, bindings: &[Binding]) -> Result<String, Stri
             "--routing-key: several exchanges of AMQP_BINDINGS take {routing_key:?} ({}); name one of them with --exchange",
             exchanges.join(", ")
         )),
-    }
-}
-
-/// Whether the exchange gives the queue a message with this routing key.
-fn takes(binding: &Binding, routing_key: &str) -> bool {
-    match binding.exchange_type {
-        Some(ExchangeType::Fanout) => true,
-        _ if binding.is_pattern() => Pattern::of_words(&binding.key).matches(routing_key),
-        _ => binding.key == routing_key,
     }
 }
 
