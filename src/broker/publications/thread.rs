@@ -38,6 +38,8 @@ pub(super) struct PublicationThread {
     config: BrokerConfig,
     publications: Receiver<Publication>,
     waiting: VecDeque<Publication>,
+    /// Of publications that are done with, although earlier ones wait, which may be of the same messages.
+    held: Vec<AckAfter>,
     attempts: ConnectAttempts,
     link: Option<Link>,
     /// Failures in a row.
@@ -61,6 +63,7 @@ impl PublicationThread {
             config: config.clone(),
             publications,
             waiting: VecDeque::new(),
+            held: Vec::new(),
             attempts: ConnectAttempts::default(),
             link: None,
             failures: 0,
@@ -77,6 +80,7 @@ impl PublicationThread {
         while self.fill() {
             let is_wanted = |one: &Publication| one.then.as_ref().is_none_or(AckAfter::is_wanted);
             self.waiting.retain(is_wanted);
+            self.ack_held();
             let now = Instant::now();
             if self.retry_at.is_none_or(|retry_at| retry_at <= now) {
                 match self.publish() {
@@ -163,27 +167,35 @@ impl PublicationThread {
         }
     }
 
-    /// Takes out what is done with, and acks its messages.
+    /// Takes out what is done with, and acks its messages if everything before it is done with.
     fn settle(&mut self, fates: &mut Vec<(usize, Fate)>) {
         fates.sort_unstable_by_key(|(place, _)| *place);
         let mut fates = fates.drain(..).peekable();
         for (place, publication) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
             match fates.next_if(|(done, _)| *done == place) {
-                Some((_, fate)) => self.done(&publication, &fate),
+                Some((_, fate)) => self.done(publication, &fate),
                 None => self.waiting.push_back(publication),
             }
         }
+        self.ack_held();
     }
 
-    fn done(&self, publication: &Publication, fate: &Fate) {
+    fn ack_held(&mut self) {
+        if self.waiting.is_empty() {
+            self.held.drain(..).for_each(|then| then.ack());
+        }
+    }
+
+    fn done(&mut self, publication: Publication, fate: &Fate) {
         let is_reply = matches!(publication.to, Destination::Reply(_));
         match fate {
             Fate::Published => self.health.published(is_reply),
             Fate::Unroutable(words) => self.health.unroutable(words),
             Fate::GivenUp(reason) => self.health.given_up(is_reply, reason),
         }
-        if let Some(then) = &publication.then {
-            then.ack();
+        match publication.then {
+            Some(then) if self.waiting.is_empty() => then.ack(),
+            then => self.held.extend(then),
         }
     }
 
@@ -210,12 +222,14 @@ impl PublicationThread {
     /// Publishing has not worked for long.
     fn give_up(&mut self) {
         for publication in std::mem::take(&mut self.waiting) {
-            self.done(&publication, &Fate::GivenUp("publishing has not worked for long".to_owned()));
+            self.done(publication, &Fate::GivenUp("publishing has not worked for long".to_owned()));
         }
+        self.ack_held();
     }
 
     /// The worker stops, and publishing does not work: messages that are not answered go back to their queue.
     fn leave(&mut self) {
+        self.held.clear();
         for publication in std::mem::take(&mut self.waiting) {
             if publication.then.is_none() {
                 self.health.given_up(matches!(publication.to, Destination::Reply(_)), "the worker stops");
@@ -227,5 +241,47 @@ impl PublicationThread {
         if let Some(Err(error)) = self.link.take().map(Link::close) {
             log::debug!("closing the connection for replies and events: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::broker::incoming::Settlement;
+    use crate::broker::live_session::LiveSession;
+    use crate::broker::watchdog::Limits;
+    use crate::config::Config;
+    use crate::domain::reply_to::ReplyTo;
+    use crate::domain::session::Receipt;
+    use crate::shutdown::shutdown_pair;
+
+    #[test]
+    fn a_message_is_not_acked_while_one_of_its_events_is_to_be_published_again() {
+        let config = Config::from_lookup(&|_| None).unwrap().broker;
+        let ((_sender, publications), (settlements, settled)) = (unbounded(), unbounded());
+        let (_trigger, shutdown) = shutdown_pair();
+        let watchdog = CallWatchdog::new(Limits::default());
+        let mut thread =
+            PublicationThread::new(&config, publications, &Monitor::default(), &watchdog, &shutdown);
+        let receipt = Receipt { session: 1, tag: 1 };
+        let then = AckAfter { receipt, settlements, live_session: LiveSession::default() };
+        let reply = Publication::reply(ReplyTo::new(Some("replies"), None).unwrap(), Vec::new());
+        let to = Destination::Events("notification.completed");
+        thread.waiting.push_back(Publication {
+            to,
+            message_id: "e".to_owned(),
+            body: Vec::new(),
+            then: None,
+        });
+        thread.waiting.push_back(Publication { then: Some(then), ..reply });
+
+        // The channel for events was lost, that for replies was not.
+        thread.settle(&mut vec![(1, Fate::Published)]);
+        assert!(settled.try_recv().is_err());
+        thread.settle(&mut vec![(1, Fate::Published), (0, Fate::Published)]);
+        assert_eq!(settled.try_recv(), Ok(Settlement::Ack(receipt)));
+        assert!(thread.waiting.is_empty());
     }
 }
