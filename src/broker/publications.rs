@@ -22,7 +22,7 @@ mod link;
 pub mod publication;
 mod thread;
 
-/// How many wait to be published. Whoever hands over more waits.
+/// How many wait to be published. A thread that hands over more waits.
 const QUEUE: usize = 256;
 
 /// The way to the thread, and the thread, which ends when the last sender is dropped.

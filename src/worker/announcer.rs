@@ -73,7 +73,7 @@ enum Other {
 }
 
 impl Announcements {
-    /// The notification of a message has ended, and this was its last delivery: tells whoever asked, then has it acked. Never
+    /// The notification of a message has ended, and this was its last delivery: answers its publisher, then has it acked. Never
     /// blocks.
     pub fn answer(&self, notification_id: NotificationId, reply_to: Option<&ReplyTo>, then: AckAfter) {
         let reply_to = reply_to.filter(|_| self.config.replies).cloned();
@@ -83,7 +83,7 @@ impl Announcements {
         self.send(Answer { about: About::Notification(notification_id), reply_to, then });
     }
 
-    /// A message is acked that no notification is opened for: tells whoever asked why. Never blocks.
+    /// A message is acked that no notification is opened for: tells its publisher why. Never blocks.
     pub fn refuse(&self, reason: &str, reply_to: Option<&ReplyTo>, then: AckAfter) {
         match reply_to.filter(|_| self.config.replies).cloned() {
             None => then.ack(),

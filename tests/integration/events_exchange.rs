@@ -1,4 +1,4 @@
-//! `EVENTS_EXCHANGE`: whoever binds a queue to it hears of each notification that is completed, and of each mail that has failed.
+//! `EVENTS_EXCHANGE`: a program that binds a queue to it hears of each notification that is completed, and of each mail that has failed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `REPLIES`: a message with `reply_to` is answered when its notification has ended, before its ack. Whatever breaks in between, it is
-//! answered at least once, and nobody is mailed twice.
+//! `REPLIES`: a message with `reply_to` is answered when its notification has ended, before its ack. If the worker or the broker
+//! breaks in between, it is answered at least once, and no participant is mailed twice.
 
 mod trouble;
 
@@ -202,7 +202,7 @@ fn a_message_is_acked_although_the_program_that_asked_is_gone() {
     scenario.stop_and_check(worker);
 }
 
-/// amiquip drops properties that are not UTF-8: there is nobody to answer.
+/// amiquip drops properties that are not UTF-8: the message asks for no reply any more.
 #[test]
 fn a_correlation_id_that_is_not_utf8_costs_no_mail() {
     let scenario = scenario("replies-not-utf8", 3).build();

@@ -14,7 +14,7 @@ pub enum ExchangeError {
         /// The broker's words.
         message: String,
     },
-    /// The user may not publish to the exchange (AMQP code 403), or nobody may.
+    /// The user may not publish to the exchange (AMQP code 403), or no user may.
     #[error(
         "the user may not publish to the exchange {exchange:?}: {message}; with `rabbitmqctl set_permissions`, give the user the \
          permission write on it"

@@ -1,4 +1,4 @@
-//! Replies and events: published, or not. Those that are given up cost nobody a mail.
+//! Replies and events: published, or not. All mails are sent, also if these are given up.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
