@@ -58,13 +58,6 @@ pub fn publish(
     if message_id.is_empty() || message_id.len() > 255 {
         return Err(BrokerError::BadMessageId(message_id.len()));
     }
-    let properties = AmqpProperties::default()
-        .with_content_type("application/json".to_owned())
-        .with_delivery_mode(PERSISTENT)
-        .with_message_id(message_id.to_owned())
-        .with_timestamp(Utc::now().timestamp().unsigned_abs())
-        .with_app_id("fanmail".to_owned());
-
     let connection = BrokerConnection::open(config)?;
     let publisher = match target {
         Target::Queue(queue) => Publisher::open(connection, queue)?,
@@ -73,8 +66,9 @@ pub fn publish(
         }
     };
     let peer = publisher.connection.peer.clone();
-    let outcome =
-        publisher.send(body.as_bytes(), properties).and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
+    let outcome = publisher
+        .send(body.as_bytes(), json_properties(message_id))
+        .and_then(|()| publisher.wait(CONFIRM_TIMEOUT, &never()));
     let closed = publisher.close();
     match outcome {
         Ok(()) => {
@@ -85,6 +79,16 @@ pub fn publish(
         }
         Err(error) => Err(error.explained_by(closed)),
     }
+}
+
+/// The properties of a message of JSON that is published now.
+pub(super) fn json_properties(message_id: &str) -> AmqpProperties {
+    AmqpProperties::default()
+        .with_content_type("application/json".to_owned())
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(message_id.to_owned())
+        .with_timestamp(Utc::now().timestamp().unsigned_abs())
+        .with_app_id("fanmail".to_owned())
 }
 
 /// A connection that publishes to one queue, or with one routing key to one exchange, one message at a time.

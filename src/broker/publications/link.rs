@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use amiquip::{AmqpProperties, ConnectionBlockedNotification as Blocked, Publish};
-use chrono::Utc;
 use crossbeam_channel::{Receiver, never, select};
 
 use crate::broker::amiquip_error::quoted;
@@ -15,7 +14,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::error::events_exchange::EventsExchangeError;
 use crate::broker::publications::confirm_channel::{Answer, ConfirmChannel, Loss};
 use crate::broker::publications::publication::{Destination, Publication};
-use crate::broker::publisher::PERSISTENT;
+use crate::broker::publisher::json_properties;
 use crate::broker::topology::events_exchange;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::publishing::PublishingConfig;
@@ -263,12 +262,7 @@ fn not_writable(error: BrokerError, exchange: &str) -> BrokerError {
 }
 
 fn properties(publication: &Publication) -> AmqpProperties {
-    let properties = AmqpProperties::default()
-        .with_content_type("application/json".to_owned())
-        .with_delivery_mode(PERSISTENT)
-        .with_message_id(publication.message_id.clone())
-        .with_timestamp(Utc::now().timestamp().unsigned_abs())
-        .with_app_id("fanmail".to_owned());
+    let properties = json_properties(&publication.message_id);
     match &publication.to {
         Destination::Reply(to) => match to.correlation_id.clone() {
             Some(id) => properties.with_correlation_id(id),
