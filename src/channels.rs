@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use crate::content::error::TemplateError;
 use crate::content::renderer::{NotificationContext, Templates};
-use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
-use crate::domain::message::details::MessageDetails;
-use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::domain::participant::Participant;
 
@@ -90,13 +88,11 @@ impl PreparedNotification {
     /// # Errors
     /// When a route has named templates that are not there any more.
     pub fn new(
-        notification: &Notification,
-        event: Option<&Event>,
-        details: &MessageDetails,
+        id: NotificationId,
+        facts: &NotificationFacts,
         templates: &Templates,
     ) -> Result<Self, TemplateError> {
-        let context = templates.notification_context(notification.kind, event, details)?;
-        Ok(Self { id: notification.id, context })
+        Ok(Self { id, context: templates.notification_context(facts)? })
     }
 }
 

@@ -14,6 +14,7 @@ pub mod lease;
 pub mod message;
 pub mod missing_event;
 pub mod notification;
+pub mod notification_facts;
 pub mod outcome;
 pub mod participant;
 pub mod priority;

@@ -19,8 +19,8 @@ use fanmail::domain::installation::Installation;
 use fanmail::domain::kind::Kind;
 use fanmail::domain::lease::Lease;
 use fanmail::domain::message::Message;
-use fanmail::domain::message::details::MessageDetails;
 use fanmail::domain::message::identity::Identity;
+use fanmail::domain::notification_facts::NotificationFacts;
 use fanmail::domain::outcome::{Outcome, Verdict};
 use fanmail::domain::participant::Participant;
 use fanmail::domain::session::{AckWriting, BrokerSession, Receipt};
@@ -59,9 +59,8 @@ impl Mails {
             rate: None,
         };
         let templates = Templates::load(None).unwrap();
-        let notification_context = templates
-            .notification_context(Kind::Updated, Some(&event()), &MessageDetails::default())
-            .unwrap();
+        let notification_context =
+            templates.notification_context(&NotificationFacts::of_event(Kind::Updated, event())).unwrap();
         let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
         let composer = Composer::new(&config, &installation);
         Self { templates, notification_context, composer, participant: sample::ada() }

@@ -122,7 +122,7 @@ mod tests {
     use crate::content::sample;
     use crate::domain::ids::NotificationId;
     use crate::domain::kind::Kind;
-    use crate::domain::message::details::MessageDetails;
+    use crate::domain::notification_facts::NotificationFacts;
 
     fn channel(route: Route, templates: &Templates) -> EmailChannel {
         let config = EmailConfig {
@@ -145,7 +145,7 @@ mod tests {
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(Some(dir.path())).unwrap();
         let context = templates
-            .notification_context(Kind::Updated, Some(&sample::full()), &MessageDetails::default())
+            .notification_context(&NotificationFacts::of_event(Kind::Updated, sample::full()))
             .unwrap();
         let notification = PreparedNotification { id: NotificationId(7), context };
         channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)

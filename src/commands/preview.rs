@@ -20,7 +20,7 @@ use crate::domain::event::Event;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
-use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -66,7 +66,7 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (None, kind) => {
             let templates = channels::templates(&config.email)?;
             let kind = kind.context("give --type or --route")?;
-            let in_common = templates.notification_context(kind, Some(&event), &MessageDetails::default())?;
+            let in_common = templates.notification_context(&NotificationFacts::of_event(kind, event))?;
             templates.render(&in_common, &participant)?
         }
     };

@@ -23,6 +23,7 @@ use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::Counts;
 use crate::exit_code::MISCONFIGURED;
 use crate::observe::health::Health;
@@ -131,7 +132,8 @@ fn retry(
     };
     let scope = if context.dummy { Scope::Undecided } else { Scope::UndecidedAndDeferred };
     let one_mail_per_address = context.one_mail_per_address;
-    let mut claim = Claim { notification, event, details, held, resumed: true, scope, one_mail_per_address };
+    let facts = NotificationFacts { kind: notification.kind, event, details };
+    let mut claim = Claim { notification, facts, held, resumed: true, scope, one_mail_per_address };
     let result = send_and_complete(context, health, &mut claim, record.state)?;
     Ok(Sent { notification, result })
 }

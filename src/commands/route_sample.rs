@@ -10,6 +10,7 @@ use crate::domain::content::Content;
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 use crate::routes::{MessageRoute, Routes};
 
@@ -48,9 +49,9 @@ pub fn render(
     let message =
         routes.read_sample(route, body).map_err(|reason| format!("{}: {reason}", path.display()))?;
     let details = MessageDetails::read(message.details.as_ref()).map_err(|error| error.to_string())?;
-    let event = message.event_id.map(|_| event);
+    let event = message.event_id.map(|_| event.clone());
     templates
-        .notification_context(message.kind, event, &details)
+        .notification_context(&NotificationFacts { kind: message.kind, event, details })
         .and_then(|context| templates.render(&context, &recipient(&message, participant)))
         .map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -13,6 +13,7 @@ use crate::content::renderer::{NotificationContext, Templates};
 use crate::content::{sample, view};
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 
 /// Finds variables and fields that do not exist.
 ///
@@ -78,11 +79,13 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
             (sample::bare(), MessageDetails::default()),
             (sample::hostile(), sample::hostile_details()),
         ] {
-            render_for_all(templates, &templates.notification_context(kind, Some(&event), &details)?)?;
+            let facts = NotificationFacts { details, ..NotificationFacts::of_event(kind, event) };
+            render_for_all(templates, &templates.notification_context(&facts)?)?;
         }
     }
     for details in [sample::notice(), sample::bare_notice(), sample::hostile_notice()] {
-        render_for_all(templates, &templates.notification_context(Kind::Notice, None, &details)?)?;
+        let facts = NotificationFacts::of_message(Kind::Notice, details);
+        render_for_all(templates, &templates.notification_context(&facts)?)?;
     }
     Ok(())
 }

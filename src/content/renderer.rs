@@ -14,9 +14,9 @@ use crate::content::layout;
 use crate::content::templates_dir::TemplatesDir;
 use crate::content::view;
 use crate::domain::content::{Content, ContentPart, MediaType};
-use crate::domain::event::Event;
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 
@@ -79,22 +79,21 @@ impl Templates {
         })
     }
 
-    /// Prepares what all mails of a notification have in common, about this event or about none, whose message carries `details`.
+    /// Prepares what all mails of a notification have in common.
     ///
     /// # Errors
     /// When a route has named templates that are not there any more.
     pub fn notification_context(
         &self,
-        kind: Kind,
-        event: Option<&Event>,
-        details: &MessageDetails,
+        facts: &NotificationFacts,
     ) -> Result<NotificationContext, TemplateError> {
-        let folder = Arc::clone(self.folder(kind, details)?);
+        let NotificationFacts { kind, event, details } = facts;
+        let folder = Arc::clone(self.folder(*kind, details)?);
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         context.insert_value(
             "event",
-            event.map_or_else(|| view::message::instead_of_event(details), view::event),
+            event.as_ref().map_or_else(|| view::message::instead_of_event(details), view::event),
         );
         for (name, value) in view::message::variables(details) {
             context.insert_value(name, value);
@@ -103,7 +102,7 @@ impl Templates {
         let is_personal = variables.contains(view::PERSONAL);
         // A subject that does not render fails again for each mail, where the error is reported.
         let subject = if is_personal { None } else { self.subject(&folder.subject, &context).ok() };
-        Ok(NotificationContext { kind, folder, context, subject })
+        Ok(NotificationContext { kind: *kind, folder, context, subject })
     }
 
     /// Renders the content for one participant.
@@ -140,7 +139,7 @@ impl Templates {
         let Some(details) = &participant.details else { return Ok(None) };
         let details =
             MessageDetails::read(Some(details)).map_err(|error| TemplateError(error.to_string()))?;
-        self.notification_context(kind, None, &details).map(Some)
+        self.notification_context(&NotificationFacts::of_message(kind, details)).map(Some)
     }
 
     fn part(&self, template: &PartTemplate, context: &Context) -> Result<ContentPart, TemplateError> {

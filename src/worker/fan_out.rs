@@ -104,12 +104,11 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
 /// # Errors
 /// When a shutdown is requested first, another worker has taken over, or something cannot be read.
 pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutResult, Halt> {
-    let event_id = leased.notification.event_id;
-    let (event, details) = match event_lookup::look_up(context, event_id, leased.details.as_ref())? {
+    let facts = match event_lookup::look_up(context, &leased.notification, leased.details.as_ref())? {
         Ok(found) => found,
         Err(missing) => return leased.abandon(context, &missing),
     };
-    if let Some(reason) = reminder::why_not(context, &leased.notification, event.as_ref())? {
+    if let Some(reason) = reminder::why_not(context, &leased.notification, facts.event.as_ref())? {
         return leased.leave_out(context, &reason);
     }
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
@@ -120,7 +119,7 @@ pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutRes
     let one_mail_per_address = context.one_mail_per_address;
     send_and_complete(
         context,
-        &mut Claim { notification, event, details, held, resumed, scope, one_mail_per_address },
+        &mut Claim { notification, facts, held, resumed, scope, one_mail_per_address },
     )?;
     Ok(FanOutResult::Completed(notification))
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::content::{layout, sample};
+use crate::domain::event::Event;
 use crate::domain::kind::Kind;
 
 mod blocks;
@@ -13,7 +14,7 @@ mod routed;
 
 /// What the mails of a message have in common that carries nothing.
 fn context_of(templates: &Templates, kind: Kind, event: &Event) -> NotificationContext {
-    templates.notification_context(kind, Some(event), &MessageDetails::default()).unwrap()
+    templates.notification_context(&NotificationFacts::of_event(kind, event.clone())).unwrap()
 }
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {

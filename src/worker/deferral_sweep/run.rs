@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::domain::event::Event;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::{Counts, Outcome, Permanence, Verdict};
 use crate::observe::events;
 use crate::store::error::StoreError;
@@ -82,7 +83,8 @@ fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>
         Ok(event) if event.is_some() || notification.event_id.is_none() => {
             let (notification, held, resumed) = (*notification, Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
-            let claim = Claim { notification, event, details, held, resumed, scope, one_mail_per_address };
+            let facts = NotificationFacts { kind: notification.kind, event, details };
+            let claim = Claim { notification, facts, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
         }
         // Without the event there is nothing to render. It may come back: the failure is temporary.

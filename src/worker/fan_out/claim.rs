@@ -6,12 +6,11 @@ use std::sync::Arc;
 use crate::channels::PreparedNotification;
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
-use crate::domain::event::Event;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
-use crate::domain::message::details::MessageDetails;
 use crate::domain::message::identity::Identity;
 use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::worker::lease::held::HeldLease;
 
 /// A message whose notification is open in the ledger: what a fan-out begins with.
@@ -80,10 +79,8 @@ pub enum Scope {
 pub struct Claim {
     /// The notification.
     pub notification: Notification,
-    /// Its event, if it is about one, as it was when the fan-out began: all its mails show that.
-    pub event: Option<Event>,
-    /// What its message carries beyond kind and event.
-    pub details: MessageDetails,
+    /// What its mails tell, as it was when the fan-out began: all of them show that.
+    pub facts: NotificationFacts,
     /// The lease under which the mails are sent.
     pub held: Arc<HeldLease>,
     /// Whether an earlier run may have decided some participants.
@@ -100,6 +97,6 @@ impl Claim {
     /// # Errors
     /// When a route has named templates that are not there any more.
     pub(super) fn prepare(&self, templates: &Templates) -> Result<PreparedNotification, TemplateError> {
-        PreparedNotification::new(&self.notification, self.event.as_ref(), &self.details, templates)
+        PreparedNotification::new(self.notification.id, &self.facts, templates)
     }
 }

@@ -6,30 +6,35 @@ use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::message::details::{DetailsJson, MessageDetails};
 use crate::domain::missing_event::MissingEvent;
+use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::observe::events;
 use crate::worker::fan_out::context::{Context, Halt, read_data};
 
 /// How often an event that is not in the database is looked up again.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// The event of a notification, if it is about one, and what its message carries. An event that the message does not carry is looked
+/// What the mails of a notification tell: its event, if it is about one, and what its message carries. An event that the message does not carry is looked
 /// up, and again for a while: the publisher may have been quicker than its own commit. An error is an event that is not there.
 ///
 /// # Errors
 /// When a shutdown is requested first, or something cannot be read.
 pub(super) fn look_up(
     context: &Context,
-    event_id: Option<EventId>,
+    notification: &Notification,
     details: Option<&DetailsJson>,
-) -> Result<Result<(Option<Event>, MessageDetails), MissingEvent>, Halt> {
+) -> Result<Result<NotificationFacts, MissingEvent>, Halt> {
     let details = MessageDetails::read(details).map_err(|error| Halt::Unreadable(error.to_string()))?;
-    let Some(event_id) = event_id else { return Ok(Ok((None, details))) };
+    let kind = notification.kind;
+    let Some(event_id) = notification.event_id else {
+        return Ok(Ok(NotificationFacts::of_message(kind, details)));
+    };
     let event = match details.event(event_id) {
         None => find(context, event_id)?,
         carried => carried,
     };
     match event {
-        Some(event) => Ok(Ok((Some(event), details))),
+        Some(_) => Ok(Ok(NotificationFacts { kind, event, details })),
         None => Ok(Err(describe_missing(context, event_id)?)),
     }
 }

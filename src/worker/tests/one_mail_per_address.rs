@@ -8,6 +8,7 @@ use super::support::{REQUEST, TestWorker, named};
 use crate::channels::Class;
 use crate::domain::ids::NotificationId;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::{Counts, Tally};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -59,8 +60,11 @@ fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
     }
     let claim = Claim {
         notification: record.notification,
-        event,
-        details: MessageDetails::default(),
+        facts: NotificationFacts {
+            kind: record.notification.kind,
+            event,
+            details: MessageDetails::default(),
+        },
         held: Arc::clone(&held),
         resumed: true,
         scope: Scope::UndecidedAndDeferred,

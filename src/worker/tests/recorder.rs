@@ -10,7 +10,7 @@ use super::support::{REQUEST, TestWorker, named, opening};
 use crate::channels::PreparedNotification;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::lease::Lease;
-use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::Counts;
 use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::domain::session::{BrokerSession, Receipt};
@@ -37,9 +37,8 @@ pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>)
     let (sender, reports) = unbounded();
     let event = worker.store.find_event(EventId::Number(123)).unwrap().unwrap();
     let prepared = PreparedNotification::new(
-        &notification,
-        Some(&event),
-        &MessageDetails::default(),
+        notification.id,
+        &NotificationFacts::of_event(notification.kind, event),
         &worker.context.templates,
     )
     .unwrap();

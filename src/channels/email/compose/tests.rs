@@ -10,7 +10,7 @@ use crate::domain::content::ContentPart;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
 use crate::domain::kind::Kind;
-use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 
 mod any_text;
 
@@ -53,7 +53,7 @@ fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(None).unwrap();
     let content = templates
         .render(
-            &templates.notification_context(kind, Some(event), &MessageDetails::default()).unwrap(),
+            &templates.notification_context(&NotificationFacts::of_event(kind, event.clone())).unwrap(),
             participant,
         )
         .unwrap();
@@ -71,7 +71,9 @@ fn the_mails_match_their_snapshots() {
         insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.as_received().replace("\r\n", "\n"));
     }
     let templates = Templates::load(None).unwrap();
-    let notice = templates.notification_context(Kind::Notice, None, &sample::notice()).unwrap();
+    let notice = templates
+        .notification_context(&NotificationFacts::of_message(Kind::Notice, sample::notice()))
+        .unwrap();
     let content = templates.render(&notice, &sample::ada()).unwrap();
     let mail =
         composer().compose(NotificationId(12), &sample::ada(), "ada@example.com", content, christmas());
@@ -119,7 +121,7 @@ fn a_mail_client_reads_back_what_was_composed() {
     let content = templates
         .render(
             &templates
-                .notification_context(Kind::Cancelled, Some(&sample::hostile()), &MessageDetails::default())
+                .notification_context(&NotificationFacts::of_event(Kind::Cancelled, sample::hostile()))
                 .unwrap(),
             &sample::hostile_name(),
         )

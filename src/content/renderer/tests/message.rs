@@ -8,7 +8,12 @@ use super::*;
 
 fn render_details(dir: Option<&Path>, details: &MessageDetails) -> Content {
     let templates = Templates::load(dir).unwrap();
-    let context = templates.notification_context(Kind::Updated, Some(&sample::full()), details).unwrap();
+    let context = templates
+        .notification_context(&NotificationFacts {
+            details: details.clone(),
+            ..NotificationFacts::of_event(Kind::Updated, sample::full())
+        })
+        .unwrap();
     templates.render(&context, &sample::ada()).unwrap()
 }
 

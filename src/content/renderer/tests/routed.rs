@@ -32,7 +32,10 @@ fn details(payload: &Value) -> MessageDetails {
 fn render(dir: &Path, event: Option<&Event>, payload: &Value) -> Result<Content, String> {
     let templates =
         Templates::load_with(Some(dir), &["welcome".to_owned()]).map_err(|error| error.to_string())?;
-    let context = templates.notification_context(Kind::Routed, event, &details(payload));
+    let context = templates.notification_context(&NotificationFacts {
+        event: event.cloned(),
+        ..NotificationFacts::of_message(Kind::Routed, details(payload))
+    });
     let rendered = context.and_then(|context| templates.render(&context, &sample::ada()));
     rendered.map_err(|error| error.to_string())
 }
@@ -90,7 +93,9 @@ fn folders_that_no_route_names_are_there_for_the_ledger() {
         write(dir.path(), &format!("other/{name}"), "{% unknown %}");
     }
     let templates = Templates::load(Some(dir.path())).unwrap();
-    let context = templates.notification_context(Kind::Routed, None, &details(&json!({}))).unwrap();
+    let context = templates
+        .notification_context(&NotificationFacts::of_message(Kind::Routed, details(&json!({}))))
+        .unwrap();
     assert_eq!(templates.render(&context, &sample::ada()).unwrap().subject, "Hello");
     fs::remove_dir_all(dir.path().join("welcome")).unwrap();
     let templates = Templates::load(Some(dir.path())).unwrap();

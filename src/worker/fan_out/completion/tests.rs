@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::*;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::store::ledger::opening::Opened;
 use crate::store::ledger::row::NotificationState;
 use crate::worker::fan_out::claim::Scope;
@@ -26,8 +27,7 @@ fn claim(worker: &TestWorker) -> Claim {
     let held = HeldLease::new(lease, requested_at, request.term);
     Claim {
         notification,
-        event,
-        details: MessageDetails::default(),
+        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
         held,
         resumed: true,
         scope: Scope::Undecided,

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::Counts;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -69,8 +70,7 @@ fn retry(worker: &TestWorker) -> Result<Counts, Halt> {
     let (held_by_claim, one_mail_per_address) = (Arc::clone(&held), worker.context.one_mail_per_address);
     let claim = Claim {
         notification,
-        event,
-        details: MessageDetails::default(),
+        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
         held: held_by_claim,
         resumed: true,
         scope,

@@ -5,6 +5,7 @@ use super::*;
 use crate::channels::Class;
 use crate::domain::lease::Lease;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::shutdown::shutdown_pair;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -29,8 +30,7 @@ fn pages_of_a_family(worker: &mut TestWorker) -> (Pages, Lease) {
     let (notification, scope) = (record.notification, Scope::Undecided);
     let claim = Claim {
         notification,
-        event,
-        details: MessageDetails::default(),
+        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
         held,
         resumed: true,
         scope,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use crate::domain::audience::Listing;
 use crate::domain::message::details::MessageDetails;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -35,8 +36,7 @@ fn retry(worker: &TestWorker) -> Result<Completion, Halt> {
     let of_claim = Arc::clone(&held);
     let claim = Claim {
         notification,
-        event,
-        details: MessageDetails::default(),
+        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
         held: of_claim,
         resumed: true,
         scope,
