@@ -1,6 +1,7 @@
 //! Text for people and for logs: cleaned, cut, and with addresses masked.
 
 pub mod clean;
+pub mod color;
 pub mod count;
 pub mod duration;
 pub mod links;
