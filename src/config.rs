@@ -3,6 +3,7 @@
 
 pub mod broker;
 pub mod ca_certificates;
+pub mod content;
 pub mod database;
 mod defer_schedule;
 mod dotenv;
@@ -18,6 +19,7 @@ pub mod worker;
 use std::cell::RefCell;
 
 use crate::config::broker::BrokerConfig;
+use crate::config::content::ContentConfig;
 use crate::config::database::DatabaseConfig;
 use crate::config::email::EmailConfig;
 use crate::config::log::LogConfig;
@@ -34,6 +36,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// How mails leave.
     pub email: EmailConfig,
+    /// What mails say and how they look.
+    pub content: ContentConfig,
     /// Sizes, retries and timeouts of the worker.
     pub worker: WorkerConfig,
     /// Level, format and file of the log.
@@ -48,10 +52,13 @@ impl Config {
     /// All problems together, each with the variable, its value and what is expected.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(lookup);
+        let (broker, database) = (BrokerConfig::read(&mut reader), DatabaseConfig::read(&mut reader));
+        let email = EmailConfig::read(&mut reader);
         let config = Self {
-            broker: BrokerConfig::read(&mut reader),
-            database: DatabaseConfig::read(&mut reader),
-            email: EmailConfig::read(&mut reader),
+            broker,
+            database,
+            content: ContentConfig::read(&mut reader, email.reply_to.as_deref()),
+            email,
             worker: WorkerConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };

@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use fanmail::channels::email::compose::Composer;
 use fanmail::channels::email::compose::wire_format::DotStuffed;
 use fanmail::channels::email::mail::Mail;
+use fanmail::config::content::ContentConfig;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::{NotificationContext, Templates};
@@ -54,11 +55,11 @@ impl Mails {
             route: Route::Dummy { outbox: None },
             from_email: "events@sender.example".to_owned(),
             from_name: "Test Events".to_owned(),
-            templates_dir: None,
+            reply_to: None,
             connections: 1,
             rate: None,
         };
-        let templates = Templates::load(None).unwrap();
+        let templates = Templates::load(&ContentConfig::default()).unwrap();
         let notification_context =
             templates.notification_context(&NotificationFacts::of_event(Kind::Updated, event())).unwrap();
         let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };

@@ -4,6 +4,7 @@ use log::Level;
 
 use crate::channels::SendError;
 use crate::channels::email::EmailChannel;
+use crate::config::content::ContentConfig;
 use crate::config::email::{EmailConfig, Route};
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
@@ -14,7 +15,7 @@ use crate::routes::Routes;
 ///
 /// # Errors
 /// Names the file and the line of a template that does not render.
-pub fn templates(config: &EmailConfig) -> Result<Templates, TemplateError> {
+pub fn templates(config: &ContentConfig) -> Result<Templates, TemplateError> {
     templates_for(config, None)
 }
 
@@ -22,7 +23,7 @@ pub fn templates(config: &EmailConfig) -> Result<Templates, TemplateError> {
 ///
 /// # Errors
 /// Names the file and the line of a template that does not render, or the file that is missing.
-pub fn templates_for(config: &EmailConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
+pub fn templates_for(config: &ContentConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
     let templates = load_templates(config, routes)?;
     if let Some(dir) = templates.dir() {
         let level = if dir.used.is_empty() { Level::Warn } else { Level::Info };
@@ -36,9 +37,9 @@ pub fn templates_for(config: &EmailConfig, routes: Option<&Routes>) -> Result<Te
 ///
 /// # Errors
 /// As [`templates_for`].
-pub fn load_templates(config: &EmailConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
+pub fn load_templates(config: &ContentConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
     let folders = routes.map(Routes::folders).unwrap_or_default();
-    Templates::load_with(config.templates_dir.as_deref(), &folders)
+    Templates::load_with(config, &folders)
 }
 
 /// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go.

@@ -118,6 +118,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::content::ContentConfig;
     use crate::config::email::relay::Relay;
     use crate::content::sample;
     use crate::domain::ids::NotificationId;
@@ -129,7 +130,7 @@ mod tests {
             route,
             from_email: "events@example.com".to_owned(),
             from_name: "Events".to_owned(),
-            templates_dir: None,
+            reply_to: None,
             connections: 1,
             rate: None,
         };
@@ -143,7 +144,7 @@ mod tests {
         fs::create_dir(dir.path().join("updated")).unwrap();
         let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
-        let templates = Templates::load(Some(dir.path())).unwrap();
+        let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
         let context = templates
             .notification_context(&NotificationFacts::of_event(Kind::Updated, sample::full()))
             .unwrap();
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn only_the_outbox_is_a_dry_run() {
-        let templates = Templates::load(None).unwrap();
+        let templates = Templates::load(&ContentConfig::default()).unwrap();
         assert!(channel(Route::Dummy { outbox: Some("outbox".into()) }, &templates).is_dry_run());
         assert!(!channel(Route::Smtp(Relay::on_loopback(25)), &templates).is_dry_run());
     }

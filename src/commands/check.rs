@@ -84,7 +84,7 @@ fn check_variables(environment: &Environment) -> Finding {
 fn check_templates(subject: &Subject<'_>) -> Result<Finding, String> {
     let routes = subject.config.worker.routes_file.as_deref().map(Routes::load).transpose();
     let known = routes.as_ref().ok().and_then(Option::as_ref);
-    let templates = channels::load_templates(&subject.config.email, known).map_err(with_causes)?;
+    let templates = channels::load_templates(&subject.config.content, known).map_err(with_causes)?;
     let built_in = "built-in templates are valid".to_owned();
     let Some(dir) = templates.dir() else { return Ok(Finding::works(built_in)) };
     let (works, none_found) = if dir.used.is_empty() {

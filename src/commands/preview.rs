@@ -64,7 +64,7 @@ pub fn run(args: &PreviewArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let content = match (&args.route, args.kind) {
         (Some(name), _) => of_route(name, config, &event, &participant)?,
         (None, kind) => {
-            let templates = channels::templates(&config.email)?;
+            let templates = channels::templates(&config.content)?;
             let kind = kind.context("give --type or --route")?;
             let in_common = templates.notification_context(&NotificationFacts::of_event(kind, event))?;
             templates.render(&in_common, &participant)?
@@ -99,7 +99,7 @@ fn of_route(
         let names: Vec<&str> = routes.all().iter().map(|route| route.name.as_str()).collect();
         bail!("there is no route {name}; the routes are: {}", names.join(", "))
     };
-    let templates = channels::templates_for(&config.email, Some(&routes))?;
+    let templates = channels::templates_for(&config.content, Some(&routes))?;
     let Some(body) = route_sample::read(&routes, route).map_err(Error::msg)? else {
         let path = route_sample::path(&routes, route);
         bail!("route {name} has no sample; put the body of a message into {}", path.display())

@@ -95,7 +95,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let note = LeaseNote::default();
     let on_exit = note.clone();
     let runtime = Runtime::start_with(config, move || on_exit.text())?;
-    let templates = channels::templates(&config.email)?;
+    let templates = channels::templates(&config.content)?;
     let (worker_store, installation) = database::open(config)?;
     let channels = channels::email(&config.email, &installation, &templates)?;
     let (threads, context) =

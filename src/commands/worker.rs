@@ -82,7 +82,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     let runtime = Runtime::start(config)?;
     runtime.serve_http(config)?;
     let routes = routes::load(&config.worker)?;
-    let templates = channels::templates_for(&config.email, routes.as_deref())?;
+    let templates = channels::templates_for(&config.content, routes.as_deref())?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);

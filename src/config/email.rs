@@ -1,4 +1,4 @@
-//! The section of outgoing mail: sender, templates, and the relay or the dry-run mode. The relay's variables are read in
+//! The section of outgoing mail: sender, and the relay or the dry-run mode. The relay's variables are read in
 //! `relay`.
 
 pub mod login;
@@ -9,13 +9,11 @@ pub mod security;
 
 use std::path::PathBuf;
 
-use lettre::Address;
-
 use crate::config::email::rate::Rate;
 use crate::config::email::relay::Relay;
 use crate::config::reader::Reader;
 
-/// Sender, templates and route of mails.
+/// Sender and route of mails.
 #[derive(Debug, Clone)]
 pub struct EmailConfig {
     /// Through a relay, or dry-run mode.
@@ -24,8 +22,8 @@ pub struct EmailConfig {
     pub from_email: String,
     /// Display name in `From:` (`FROM_NAME`); may be empty.
     pub from_name: String,
-    /// Templates to use instead of the embedded ones (`TEMPLATES_DIR`).
-    pub templates_dir: Option<PathBuf>,
+    /// Address in `Reply-To:` (`REPLY_TO`); `None`: replies go to `from_email`.
+    pub reply_to: Option<String>,
     /// Lanes, each with one connection (`SMTP_CONNECTIONS`).
     pub connections: usize,
     /// The fastest that all lanes together may send (`SMTP_RATE`, or `SMTP_RATE_PER_SECOND`); `None` is no limit.
@@ -56,7 +54,7 @@ impl EmailConfig {
                     (!value.chars().any(char::is_control)).then(|| value.to_owned())
                 })
                 .unwrap_or_default(),
-            templates_dir: reader.path("TEMPLATES_DIR"),
+            reply_to: reader.address("REPLY_TO"),
             connections: reader.integer("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
             rate: reader.either(["SMTP_RATE", "SMTP_RATE_PER_SECOND"], Rate::read),
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
@@ -66,11 +64,7 @@ impl EmailConfig {
 
 /// Reads `FROM_EMAIL`. Only dry-run mode has a default.
 fn read_from_email(reader: &mut Reader<'_>, dummy: bool) -> String {
-    let expected = "one address such as events@example.org, without a name; write a domain with non-ASCII letters in \
-                    its xn-- form";
-    let address = reader.parsed("FROM_EMAIL", expected, |value| {
-        (value.is_ascii() && value.parse::<Address>().is_ok()).then(|| value.to_owned())
-    });
+    let address = reader.address("FROM_EMAIL");
     if address.is_none() && !dummy {
         reader.problem("FROM_EMAIL", "is not set; expected the sender's address of your mails".to_owned());
     }

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use lettre::Address;
+
 use crate::config::problem::{ConfigErrors, Problem};
 use crate::config::secret::Secret;
 
@@ -88,6 +90,34 @@ impl<'a> Reader<'a> {
             self.invalid(name, &value, expected);
         }
         parsed
+    }
+
+    /// Text on one line.
+    pub fn line(&mut self, name: &str, max: usize) -> Option<String> {
+        let expected = format!("text on one line, of at most {max} characters");
+        self.parsed(name, &expected, |value| {
+            let is_line = !value.chars().any(char::is_control) && value.chars().count() <= max;
+            is_line.then(|| value.to_owned())
+        })
+    }
+
+    /// Text in one or more lines.
+    pub fn lines(&mut self, name: &str, max: usize) -> Option<String> {
+        let value = self.text(name)?;
+        let length = value.chars().count();
+        if length > max {
+            let expected = format!("text of at most {max} characters (this has {length})");
+            self.invalid(name, &value, &expected);
+            return None;
+        }
+        Some(value)
+    }
+
+    /// An address without a name.
+    pub fn address(&mut self, name: &str) -> Option<String> {
+        let expected = "one address such as events@example.org, without a name; write a domain with non-ASCII letters in \
+                        its xn-- form";
+        self.parsed(name, expected, |value| is_address(value).then(|| value.to_owned()))
     }
 
     /// A whole number within `range`.
@@ -176,6 +206,11 @@ pub fn parse_host(text: &str) -> Option<String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
     (!text.is_empty() && (is_name || bare.parse::<IpAddr>().is_ok())).then(|| bare.to_owned())
+}
+
+/// Whether this is one address in ASCII, without a name.
+pub fn is_address(value: &str) -> bool {
+    value.is_ascii() && value.parse::<Address>().is_ok()
 }
 
 /// Whether `host` is certainly this machine, so that plain text does not cross a network. Names that DNS decides do not

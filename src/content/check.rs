@@ -41,6 +41,7 @@ pub(crate) fn check_variables(tera: &Tera, sources: &Sources) -> Result<(), Temp
                 "event" => &view::EVENT,
                 "participant" => &view::PARTICIPANT,
                 "notice" => &view::NOTICE,
+                "brand" => &view::sender::BRAND,
                 _ => continue,
             };
             if let Some(field) = name.field.filter(|field| !fields.contains(field)) {

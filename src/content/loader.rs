@@ -4,28 +4,35 @@ use std::path::Path;
 
 use tera::Tera;
 
+use crate::config::content::ContentConfig;
 use crate::content::catalogue::Sources;
 use crate::content::check;
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::renderer::Templates;
+use crate::content::view;
 
 impl Templates {
-    /// Loads the built-in templates, replaced by those in `dir` where it has them, and renders each with sample data.
+    /// Loads the built-in templates, replaced by those in `TEMPLATES_DIR` where it has them, and renders each with sample data.
     ///
     /// # Errors
     /// The first error, with file, line and variable.
-    pub fn load(dir: Option<&Path>) -> Result<Self, TemplateError> {
-        Self::load_with(dir, &[])
+    pub fn load(config: &ContentConfig) -> Result<Self, TemplateError> {
+        Self::load_with(config, &[])
     }
 
-    /// The same, and the templates in these folders of `dir`, for routes. What they show of a message, no sample data has.
+    /// The same, and the templates in these folders of `TEMPLATES_DIR`, for routes. What they show of a message, no sample data has.
     ///
     /// # Errors
     /// The first error, with file, line and variable.
-    pub fn load_with(dir: Option<&Path>, own: &[String]) -> Result<Self, TemplateError> {
+    pub fn load_with(config: &ContentConfig, own: &[String]) -> Result<Self, TemplateError> {
+        let dir = config.templates_dir.as_deref();
         let mut sources = Sources::read(dir, own)?;
         let mut tera = Tera::default();
+        // What is the same for all mails is not copied for each of them.
+        for (name, value) in view::sender::variables(config) {
+            tera.global_context().insert_value(name, value);
+        }
         tera.add_raw_templates(sources.iter()).map_err(|error| explain(&error, &sources))?;
         check::check_variables(&tera, &sources)?;
         if let Some(dir) = dir {

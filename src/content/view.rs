@@ -13,6 +13,7 @@ use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
 
 pub(crate) mod message;
+pub(crate) mod sender;
 
 /// Longest title, location and name, in characters: longer ones are not meant.
 const LINE_MAX: usize = 300;
@@ -24,8 +25,25 @@ const DESCRIPTION_MAX: usize = 50_000;
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 10] =
-    ["event", "participant", "kind", "note", "note_html", "reason", "metadata", "notice", "payload", "meta"];
+pub(crate) const VARIABLES: [&str; 17] = [
+    "event",
+    "participant",
+    "kind",
+    "note",
+    "note_html",
+    "reason",
+    "metadata",
+    "notice",
+    "payload",
+    "meta",
+    "brand",
+    "contact",
+    "contact_url",
+    "takes_replies",
+    "postal_address",
+    "footer_text",
+    "footer_text_html",
+];
 
 /// The one that is not the same for all mails of a notification.
 pub(crate) const PERSONAL: &str = "participant";

@@ -68,6 +68,24 @@ impl Color {
         if white >= TEXT_CONTRAST || white >= black { Self::WHITE } else { Self::BLACK }
     }
 
+    /// The nearest form of this colour that has this contrast to `background`: mixed with black on a light background, with
+    /// white on a dark one.
+    #[must_use]
+    pub fn with_contrast(self, least: f64, background: Self) -> Self {
+        let end = background.text_color();
+        let mut forms = (0..=100).map(|percent| self.mixed(end, percent));
+        forms.find(|form| form.contrast(background) >= least).unwrap_or(end)
+    }
+
+    fn mixed(self, other: Self, percent: u16) -> Self {
+        let mut channels = self.channels;
+        for (channel, other) in channels.iter_mut().zip(other.channels) {
+            let mixed = (u16::from(*channel) * (100 - percent) + u16::from(other) * percent) / 100;
+            *channel = u8::try_from(mixed).unwrap_or(other);
+        }
+        Self { channels }
+    }
+
     /// The relative luminance of WCAG 2: 0 is black, 1 is white.
     fn luminance(self) -> f64 {
         let [red, green, blue] = self.channels.map(linear);
@@ -90,6 +108,8 @@ impl fmt::Display for Color {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn color(text: &str) -> Color {
@@ -142,6 +162,16 @@ mod tests {
         for grey in 0..=255 {
             let background = Color { channels: [grey; 3] };
             assert!(background.contrast(background.text_color()) >= TEXT_CONTRAST, "{background}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_colour_has_a_form_with_contrast(channels: [u8; 3], background: [u8; 3], least in 1.0..4.5) {
+            let (color, background) = (Color { channels }, Color { channels: background });
+            let form = color.with_contrast(least, background);
+            prop_assert!(form.contrast(background) >= least, "{} {} {}", color, background, form);
+            prop_assert!(form == color || color.contrast(background) < least);
         }
     }
 }

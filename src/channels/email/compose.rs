@@ -32,7 +32,8 @@ const OVERHEAD: usize = 2048;
 #[derive(Debug, Clone)]
 pub struct Composer {
     envelope_from: Arc<str>,
-    from: String,
+    /// `From:`, and `Reply-To:` where it is configured.
+    senders: String,
     /// What a Message-ID ends with.
     suffix: String,
     /// The same for notifications up to `untagged_up_to`.
@@ -47,9 +48,14 @@ impl Composer {
     #[must_use]
     pub fn new(config: &EmailConfig, installation: &Installation) -> Self {
         let (_, domain) = config.from_email.rsplit_once('@').unwrap_or(("", "localhost"));
+        let mut senders = mailbox("From", &config.from_name, &config.from_email);
+        if let Some(reply_to) = &config.reply_to {
+            senders.push('\n');
+            senders.push_str(&mailbox("Reply-To", "", reply_to));
+        }
         Self {
             envelope_from: config.from_email.as_str().into(),
-            from: mailbox("From", &config.from_name, &config.from_email),
+            senders,
             suffix: format!(".{}@{domain}>", installation.tag),
             untagged_suffix: format!("@{domain}>"),
             untagged_up_to: installation.untagged_up_to,
@@ -84,7 +90,7 @@ impl Composer {
 
         let length: usize = parts.iter().map(|part| part.text.len()).sum();
         let mut mail = DotStuffed::with_capacity(length * 9 / 8 + OVERHEAD);
-        mail.lines(&self.from);
+        mail.lines(&self.senders);
         mail.lines(&mailbox("To", &participant.name, &to));
         mail.lines(self.shared.lines_for(content.subject, date));
         mail.lines(&format!(

@@ -21,7 +21,7 @@ pub fn check(config: &Config) -> Result<Finding, String> {
         return Ok(Finding::skipped("ROUTES_FILE is not set"));
     };
     let routes = Routes::load(path).map_err(with_causes)?;
-    let templates = channels::load_templates(&config.email, Some(&routes)).map_err(with_causes)?;
+    let templates = channels::load_templates(&config.content, Some(&routes)).map_err(with_causes)?;
     let (mut rendered, mut problems, mut notes) = (0, Vec::new(), Vec::new());
     for route in routes.all() {
         match render(&routes, route, &templates) {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::config::content::ContentConfig;
 use crate::content::{layout, sample};
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
@@ -18,7 +19,7 @@ fn context_of(templates: &Templates, kind: Kind, event: &Event) -> NotificationC
 }
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {
-    let templates = Templates::load(None).unwrap();
+    let templates = Templates::load(&ContentConfig::default()).unwrap();
     templates.render(&context_of(&templates, kind, event), participant).unwrap()
 }
 
@@ -28,7 +29,7 @@ fn problem(name: &str, text: &str) -> String {
     let path = dir.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
-    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    let error = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap_err().to_string();
     let rest = error.strip_prefix(&*path.display().to_string());
     rest.unwrap_or_else(|| panic!("names another file: {error}")).to_owned()
 }
@@ -39,20 +40,17 @@ fn a_problem_names_file_line_and_variable() {
         (
             "updated/body.html",
             "{% extends \"base.html\" %}\n{% block intro %}\n{{ evnt.title }}{% endblock %}",
-            ", line 3: the variable \"evnt\" is not known (known: event, participant, kind, note, note_html, \
-             reason, metadata, notice, payload, meta)",
+            ", line 3: the variable \"evnt\" is not known (known: {VARIABLES})",
         ),
         (
             "updated/subject.txt",
             "x\n{% if event.url %}{% else %}{{ nme }}{% endif %}",
-            ", line 2: the variable \"nme\" is not known (known: event, participant, kind, note, note_html, \
-             reason, metadata, notice, payload, meta)",
+            ", line 2: the variable \"nme\" is not known (known: {VARIABLES})",
         ),
         (
             "cancelled/body.html",
             "{% extends \"base.html\" %}\n{% block intro %}{% if event.ulr %}x{% endif %}{% endblock %}",
-            ", line 2: the field \"event.ulr\" is not known (known: id, title, description, description_html, \
-             location, url, when, date, time, day, month, all_day)",
+            ", line 2: the field \"event.ulr\" is not known (known: {EVENT})",
         ),
         (
             "created/body.txt",
@@ -88,6 +86,8 @@ fn a_problem_names_file_line_and_variable() {
         ),
         ("created/subject.txt", "{% if event.when %}{{ event.title }}{% endif %}", ": the subject is empty"),
     ] {
+        let expected = expected.replace("{VARIABLES}", &view::VARIABLES.join(", "));
+        let expected = expected.replace("{EVENT}", &view::EVENT.join(", "));
         assert_eq!(problem(name, text), expected, "{name}: {text}");
     }
 }
@@ -105,7 +105,7 @@ fn one_file_can_be_replaced_and_other_files_are_ignored() {
     fs::write(dir.path().join("created/subject.txt"), "Welcome to {{ event.title }}").unwrap();
     fs::write(dir.path().join("README.md"), "{{ not a template").unwrap();
     fs::write(dir.path().join("created/body.html~"), "{% broken").unwrap();
-    let templates = Templates::load(Some(dir.path())).unwrap();
+    let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
     let created =
         templates.render(&context_of(&templates, Kind::Created, &sample::full()), &sample::ada()).unwrap();
     assert_eq!(created.subject, "Welcome to Winter Lights Concert");
@@ -123,7 +123,7 @@ fn a_subject_may_contain_the_name_of_the_participant() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("created")).unwrap();
         fs::write(dir.path().join("created/subject.txt"), subject).unwrap();
-        let templates = Templates::load(Some(dir.path())).unwrap();
+        let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
         let notification_context = context_of(&templates, Kind::Created, &sample::full());
         for (participant, name) in [(sample::ada(), "Ada Lovelace"), (sample::hostile_name(), "Ann")] {
             let subject = templates.render(&notification_context, &participant).unwrap().subject;
@@ -136,7 +136,7 @@ fn a_subject_may_contain_the_name_of_the_participant() {
 fn a_directory_or_file_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing");
-    let error = Templates::load(Some(&missing)).unwrap_err().to_string();
+    let error = Templates::load(&ContentConfig::with_templates(&missing)).unwrap_err().to_string();
     assert!(
         error.starts_with(&format!("TEMPLATES_DIR: {} is not a directory", missing.display())),
         "{error}"
@@ -144,13 +144,13 @@ fn a_directory_or_file_that_cannot_be_read_is_named() {
     assert_eq!(
         {
             fs::write(dir.path().join("base.html"), b"\xff").unwrap();
-            Templates::load(Some(dir.path())).unwrap_err().to_string()
+            Templates::load(&ContentConfig::with_templates(dir.path())).unwrap_err().to_string()
         },
         format!("{}/base.html cannot be read: stream did not contain valid UTF-8", dir.path().display())
     );
     fs::remove_file(dir.path().join("base.html")).unwrap();
     std::os::unix::fs::symlink("gone.html", dir.path().join("base.html")).unwrap();
-    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    let error = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap_err().to_string();
     assert!(error.ends_with("/base.html cannot be read: No such file or directory (os error 2)"), "{error}");
 }
 
@@ -207,7 +207,7 @@ fn no_template_of_ones_own_shows_such_a_name() {
     for name in ["subject.txt", "body.txt", "body.html"] {
         fs::write(dir.path().join("created").join(name), greeting).unwrap();
     }
-    let templates = Templates::load(Some(dir.path())).unwrap();
+    let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
     let context = context_of(&templates, Kind::Created, &sample::full());
     let mail = templates.render(&context, &sample::link_name()).unwrap();
     let all = [mail.subject.as_str(), mail.text(MediaType::Plain).trim(), mail.text(MediaType::Html).trim()];
@@ -257,7 +257,7 @@ fn older_templates_work_with_an_event_of_a_whole_day() {
     fs::create_dir(dir.path().join("updated")).unwrap();
     let template = "{{ event.title }}{% if event.when %}: {{ event.date }}|{{ event.time | upper }}|{{ event.when }}{% endif %}";
     fs::write(dir.path().join("updated/subject.txt"), template).unwrap();
-    let templates = Templates::load(Some(dir.path())).unwrap();
+    let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
     let context = context_of(&templates, Kind::Updated, &sample::all_day());
     let subject = templates.render(&context, &sample::ada()).unwrap().subject;
     assert_eq!(subject, "Open day: Thursday, 24 December 2026||Thursday, 24 December 2026");

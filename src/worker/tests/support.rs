@@ -132,7 +132,7 @@ impl TestWorker {
         let (handle, shutdown) = shutdown_pair();
         let runtime = Runtime { probes, ..Runtime::new(shutdown) };
         let health = runtime.monitor.health.clone();
-        let templates = channels::templates(&config.email).unwrap();
+        let templates = channels::templates(&config.content).unwrap();
         let emails = EmailChannel::for_lanes(&config.email, &installation, &templates).unwrap();
         let channels = emails.into_iter().map(|email| TestChannel { email, relay: relay.clone() }).collect();
         let (threads, mut context) =

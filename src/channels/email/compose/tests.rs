@@ -3,6 +3,7 @@
 use mail_parser::{Address as Parsed, MessageParser, MimeHeaders};
 
 use super::*;
+use crate::config::content::ContentConfig;
 use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::content::sample;
@@ -19,7 +20,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         route: Route::Dummy { outbox: None },
         from_email: from_email.to_owned(),
         from_name: from_name.to_owned(),
-        templates_dir: None,
+        reply_to: None,
         connections: 1,
         rate: None,
     }
@@ -50,7 +51,7 @@ fn named(name: &str) -> Participant {
 
 /// The mail that a participant of a sample event gets.
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
-    let templates = Templates::load(None).unwrap();
+    let templates = Templates::load(&ContentConfig::default()).unwrap();
     let content = templates
         .render(
             &templates.notification_context(&NotificationFacts::of_event(kind, event.clone())).unwrap(),
@@ -70,7 +71,7 @@ fn the_mails_match_their_snapshots() {
         let mail = sample_mail(kind, &sample::full(), &sample::ada());
         insta::assert_snapshot!(kind.as_str().to_lowercase(), mail.as_received().replace("\r\n", "\n"));
     }
-    let templates = Templates::load(None).unwrap();
+    let templates = Templates::load(&ContentConfig::default()).unwrap();
     let notice = templates
         .notification_context(&NotificationFacts::of_message(Kind::Notice, sample::notice()))
         .unwrap();
@@ -117,7 +118,7 @@ fn a_mail_client_reads_back_what_was_composed() {
     assert!(read.is_content_type("multipart", "alternative"));
     assert_eq!(read.parts.len(), 3);
     assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
-    let templates = Templates::load(None).unwrap();
+    let templates = Templates::load(&ContentConfig::default()).unwrap();
     let content = templates
         .render(
             &templates
@@ -135,6 +136,21 @@ fn a_mail_client_reads_back_what_was_composed() {
         read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(),
         content.text(MediaType::Html).trim_end()
     );
+}
+
+#[test]
+fn replies_go_to_the_configured_address() {
+    let config = EmailConfig {
+        reply_to: Some("hello+events@example.org".to_owned()),
+        ..config("events@example.org", "Events")
+    };
+    let mut composer = Composer::new(&config, &installation());
+    let mail = composer
+        .compose(NotificationId(12), &sample::ada(), "ada@example.com", simple("s", "t", "h"), christmas())
+        .unwrap();
+    let expected = "From: Events <events@example.org>\r\nReply-To: hello+events@example.org\r\nTo: ";
+    assert!(mail.as_received().starts_with(expected), "{}", header(&mail));
+    assert_eq!(&*mail.envelope_from, "events@example.org");
 }
 
 #[test]

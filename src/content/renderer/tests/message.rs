@@ -1,13 +1,11 @@
 //! What a message carries: note, reason and metadata in the mails.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::*;
 
-fn render_details(dir: Option<&Path>, details: &MessageDetails) -> Content {
-    let templates = Templates::load(dir).unwrap();
+fn render_details(config: &ContentConfig, details: &MessageDetails) -> Content {
+    let templates = Templates::load(config).unwrap();
     let context = templates
         .notification_context(&NotificationFacts {
             details: details.clone(),
@@ -19,13 +17,13 @@ fn render_details(dir: Option<&Path>, details: &MessageDetails) -> Content {
 
 #[test]
 fn both_parts_show_note_and_reason() {
-    let mail = render_details(None, &sample::details());
+    let mail = render_details(&ContentConfig::default(), &sample::details());
     let text = "\nReason: the hall is being renovated\n\nThe cloakroom is closed this time.\nPlease bring a warm coat.\n";
     assert!(mail.text(MediaType::Plain).contains(text), "{}", mail.text(MediaType::Plain));
     let html = mail.text(MediaType::Html);
     assert!(html.contains("\nReason: the hall is being renovated\n"), "{html}");
     assert!(html.contains("The cloakroom is closed this time.<br>\nPlease bring a warm coat."), "{html}");
-    let without = render_details(None, &MessageDetails::default());
+    let without = render_details(&ContentConfig::default(), &MessageDetails::default());
     assert!(
         !without.text(MediaType::Plain).contains("Reason")
             && !without.text(MediaType::Html).contains("Reason")
@@ -34,7 +32,7 @@ fn both_parts_show_note_and_reason() {
 
 #[test]
 fn what_a_publisher_writes_is_shown_literally() {
-    let mail = render_details(None, &sample::hostile_details());
+    let mail = render_details(&ContentConfig::default(), &sample::hostile_details());
     let html = mail.text(MediaType::Html);
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;<br>\n.<br>\n{{ event.title }}"), "{html}");
     assert!(html.contains("&quot;storm&quot; &amp; &lt;flood&gt; Bcc: everyone@example.org"), "{html}");
@@ -49,8 +47,11 @@ fn templates_read_metadata_with_what_to_show_where_it_is_missing() {
     fs::write(dir.path().join("updated/body.txt"), body).unwrap();
     let metadata = json!({"order": "A\u{0}7", "tags": ["x", 2]}).as_object().unwrap().clone();
     let details = MessageDetails { metadata, ..MessageDetails::default() };
-    assert_eq!(render_details(Some(dir.path()), &details).text(MediaType::Plain), "A7, x+2\n");
-    let without = render_details(Some(dir.path()), &MessageDetails::default());
+    assert_eq!(
+        render_details(&ContentConfig::with_templates(dir.path()), &details).text(MediaType::Plain),
+        "A7, x+2\n"
+    );
+    let without = render_details(&ContentConfig::with_templates(dir.path()), &MessageDetails::default());
     assert_eq!(without.text(MediaType::Plain), "none,\n");
 }
 
@@ -60,6 +61,6 @@ fn a_template_that_needs_metadata_is_refused_at_start() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("updated")).unwrap();
     fs::write(dir.path().join("updated/body.txt"), "{{ metadata.order }}").unwrap();
-    let error = Templates::load(Some(dir.path())).unwrap_err().to_string();
+    let error = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap_err().to_string();
     assert!(error.contains("updated/body.txt, line 1: ") && error.contains("order"), "{error}");
 }

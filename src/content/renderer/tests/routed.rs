@@ -30,8 +30,8 @@ fn details(payload: &Value) -> MessageDetails {
 }
 
 fn render(dir: &Path, event: Option<&Event>, payload: &Value) -> Result<Content, String> {
-    let templates =
-        Templates::load_with(Some(dir), &["welcome".to_owned()]).map_err(|error| error.to_string())?;
+    let templates = Templates::load_with(&ContentConfig::with_templates(dir), &["welcome".to_owned()])
+        .map_err(|error| error.to_string())?;
     let context = templates.notification_context(&NotificationFacts {
         event: event.cloned(),
         ..NotificationFacts::of_message(Kind::Routed, details(payload))
@@ -77,7 +77,8 @@ fn a_missing_or_wrong_template_of_a_route_is_told_at_start() {
     assert!(told().contains("welcome/body.txt, line 1: the variable \"evnt\" is not known"), "{}", told());
     fs::remove_file(dir.path().join("welcome/body.txt")).unwrap();
     assert!(told().ends_with("welcome/body.txt is missing; a route of ROUTES_FILE needs it"), "{}", told());
-    let error = Templates::load_with(None, &["welcome".to_owned()]).unwrap_err().to_string();
+    let error =
+        Templates::load_with(&ContentConfig::default(), &["welcome".to_owned()]).unwrap_err().to_string();
     assert!(
         error.contains("TEMPLATES_DIR is not set; set it to the folder that has welcome/subject.txt, "),
         "{error}"
@@ -92,13 +93,13 @@ fn folders_that_no_route_names_are_there_for_the_ledger() {
     for name in ["subject.txt", "body.txt", "body.html"] {
         write(dir.path(), &format!("other/{name}"), "{% unknown %}");
     }
-    let templates = Templates::load(Some(dir.path())).unwrap();
+    let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
     let context = templates
         .notification_context(&NotificationFacts::of_message(Kind::Routed, details(&json!({}))))
         .unwrap();
     assert_eq!(templates.render(&context, &sample::ada()).unwrap().subject, "Hello");
     fs::remove_dir_all(dir.path().join("welcome")).unwrap();
-    let templates = Templates::load(Some(dir.path())).unwrap();
+    let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
     let error = templates.check_folder(Kind::Routed, &details(&json!({}))).unwrap_err().to_string();
     let told = format!(
         "its templates welcome are not in {}, or have errors; it needs welcome/subject.txt, welcome/body.txt, welcome/body.html",

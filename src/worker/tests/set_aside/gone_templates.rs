@@ -21,7 +21,7 @@ fn a_mail_without_its_templates_waits_until_they_are_back() {
     assert_eq!(worker.relay.tries(), 0, "no other mail in its place");
 
     let dir = tempfile::tempdir().unwrap();
-    worker.config.email.templates_dir = Some(dir.path().to_owned());
+    worker.config.content.templates_dir = Some(dir.path().to_owned());
     sweep(&worker);
     assert_eq!(state(&worker, 1), NotificationState::SetAside);
     fs::create_dir(dir.path().join("welcome")).unwrap();

@@ -1,0 +1,101 @@
+//! The section of what mails say and how they look: the templates, and what the built-in ones show of the sender.
+
+pub mod brand;
+pub mod contact;
+
+use std::path::PathBuf;
+
+use crate::config::content::brand::Brand;
+use crate::config::content::contact::Contact;
+use crate::config::reader::Reader;
+
+/// Longest postal address, in characters.
+const POSTAL_ADDRESS_MAX: usize = 300;
+
+/// Longest text of one's own in the footer, in characters. Every mail has it twice.
+const FOOTER_TEXT_MAX: usize = 1000;
+
+/// Templates, and what they show of the sender.
+#[derive(Debug, Clone, Default)]
+pub struct ContentConfig {
+    /// Templates to use instead of the embedded ones (`TEMPLATES_DIR`).
+    pub templates_dir: Option<PathBuf>,
+    /// Name, logo and colour.
+    pub brand: Brand,
+    /// Whom people ask (`CONTACT`); the address of `REPLY_TO` where that alone is set.
+    pub contact: Option<Contact>,
+    /// Whether somebody reads what people answer: `REPLY_TO` is set.
+    pub takes_replies: bool,
+    /// The sender's postal address (`POSTAL_ADDRESS`), in one or more lines.
+    pub postal_address: Option<String>,
+    /// A text of one's own at the end of each mail (`FOOTER_TEXT`), in one or more lines.
+    pub footer_text: Option<String>,
+}
+
+impl ContentConfig {
+    /// Reads the section; `reply_to` is the address of `REPLY_TO`.
+    pub(super) fn read(reader: &mut Reader<'_>, reply_to: Option<&str>) -> Self {
+        Self {
+            templates_dir: reader.path("TEMPLATES_DIR"),
+            brand: Brand::read(reader),
+            contact: Contact::read(reader).or(reply_to.map(|address| Contact::Address(address.to_owned()))),
+            takes_replies: reply_to.is_some(),
+            postal_address: reader.lines("POSTAL_ADDRESS", POSTAL_ADDRESS_MAX),
+            footer_text: reader.lines("FOOTER_TEXT", FOOTER_TEXT_MAX),
+        }
+    }
+
+    /// With the templates of a folder.
+    #[cfg(test)]
+    pub(crate) fn with_templates(dir: impl Into<PathBuf>) -> Self {
+        Self { templates_dir: Some(dir.into()), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::config::content::contact::Contact;
+
+    /// The section, or the problems, one per line.
+    fn read(set: &[(&str, &str)]) -> Result<super::ContentConfig, String> {
+        let value =
+            |wanted: &str| set.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        Config::from_lookup(&value).map(|config| config.content).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn people_ask_where_their_replies_go_unless_a_contact_is_set() {
+        let address = |text: &str| Some(Contact::Address(text.to_owned()));
+        let reply_to = ("REPLY_TO", "hello@example.org");
+        let of_replies = read(&[reply_to]).unwrap();
+        assert_eq!((of_replies.contact, of_replies.takes_replies), (address("hello@example.org"), true));
+        let both = read(&[reply_to, ("CONTACT", "desk@example.org")]).unwrap();
+        assert_eq!((both.contact, both.takes_replies), (address("desk@example.org"), true));
+        let neither = read(&[]).unwrap();
+        assert_eq!((neither.contact, neither.takes_replies), (None, false));
+    }
+
+    #[test]
+    fn values_that_no_mail_should_have_are_refused() {
+        let long = "x".repeat(10_000);
+        for (name, value, expected) in [
+            ("FOOTER_TEXT", long.as_str(), "expected text of at most 1000 characters (this has 10000)"),
+            ("POSTAL_ADDRESS", &long, "expected text of at most 300 characters (this has 10000)"),
+            ("CONTACT", &long, "expected text on one line, of at most 200 characters"),
+            (
+                "REPLY_TO",
+                "Events <events@example.org>",
+                "expected one address such as events@example.org, without a name",
+            ),
+            (
+                "REPLY_TO",
+                "events@bücher.example",
+                "expected one address such as events@example.org, without a name",
+            ),
+        ] {
+            let problem = read(&[(name, value)]).unwrap_err();
+            assert!(problem.contains(expected) && problem.len() < 400, "{problem}");
+        }
+    }
+}
