@@ -4,6 +4,7 @@ pub mod arguments;
 pub mod check;
 pub mod dead_letters;
 pub mod import;
+pub mod mail_subject;
 pub mod migrate;
 pub mod output;
 pub mod preview;

@@ -34,7 +34,27 @@ pub fn read(routes: &Routes, route: &MessageRoute) -> Result<Option<Vec<u8>>, St
     }
 }
 
-/// The mail for the first one whom the sample names, or for this participant of this event.
+/// What the mail of the sample tells, about this event if it is about one, and whom: the first one whom the sample names, or this
+/// participant.
+///
+/// # Errors
+/// When the sample and its route do not fit.
+pub fn mail_of(
+    routes: &Routes,
+    route: &MessageRoute,
+    body: &[u8],
+    (event, participant): (&Event, &Participant),
+) -> Result<(NotificationFacts, Participant), String> {
+    let path = path(routes, route);
+    let message =
+        routes.read_sample(route, body).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    let details = MessageDetails::read(message.details.as_ref()).map_err(|error| error.to_string())?;
+    let event = message.event_id.map(|_| event.clone());
+    let facts = NotificationFacts { kind: message.kind, event, details };
+    Ok((facts, recipient(&message, participant)))
+}
+
+/// The mail of the sample.
 ///
 /// # Errors
 /// What does not fit: the sample and its route, or the mail and the sample.
@@ -43,17 +63,13 @@ pub fn render(
     route: &MessageRoute,
     body: &[u8],
     templates: &Templates,
-    (event, participant): (&Event, &Participant),
+    people: (&Event, &Participant),
 ) -> Result<Content, String> {
-    let path = path(routes, route);
-    let message =
-        routes.read_sample(route, body).map_err(|reason| format!("{}: {reason}", path.display()))?;
-    let details = MessageDetails::read(message.details.as_ref()).map_err(|error| error.to_string())?;
-    let event = message.event_id.map(|_| event.clone());
+    let (facts, recipient) = mail_of(routes, route, body, people)?;
     templates
-        .notification_context(&NotificationFacts { kind: message.kind, event, details })
-        .and_then(|context| templates.render(&context, &recipient(&message, participant)))
-        .map_err(|error| format!("{}: {error}", path.display()))
+        .notification_context(&facts)
+        .and_then(|context| templates.render(&context, &recipient))
+        .map_err(|error| format!("{}: {error}", path(routes, route).display()))
 }
 
 fn recipient(message: &Message, participant: &Participant) -> Participant {

@@ -7,6 +7,8 @@ use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::message::details::{MessageDetails, Notice};
 use crate::domain::participant::Participant;
 
+pub mod edge_cases;
+
 /// An event with all fields.
 #[must_use]
 pub fn full() -> Event {

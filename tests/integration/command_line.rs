@@ -104,12 +104,19 @@ fn preview_writes_html() {
         let file = scenario.path(&format!("{kind}.html"));
         let path = file.to_str().unwrap();
         let out = scenario.run_ok(&["preview", "--type", kind, "--output", path]);
-        assert!(out.contains(path), "{out}");
+        assert!(out.contains(path) && out.contains("\nTo: Ada Lovelace <ada@example.com>\n"), "{out}");
         let html = fs::read_to_string(&file).unwrap();
         assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html"), "{html}");
         scenario.run_ok(&["preview", "--type", kind, "--event", "123", "--output", path]);
         assert!(fs::read_to_string(&file).unwrap().contains("Lantern Evening"));
     }
+    let second = scenario.people().remove(1);
+    let key = second.id.to_string();
+    let out = scenario.run_ok(&["preview", "--type", "UPDATED", "--event", "123", "--participant", &key]);
+    assert!(out.contains(&format!("<{}>\n", second.email)), "{out}");
+    let gallery = scenario.path("gallery");
+    let out = scenario.run_ok(&["preview", "--all", "--out", gallery.to_str().unwrap()]);
+    assert!(out.contains("index.html") && gallery.join("mails/en.updated.full.eml").exists(), "{out}");
     let ended = scenario.run(&["preview", "--type", "UPDATED", "--event", "99"]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("event 99"), "{}", ended.err);
