@@ -7,6 +7,7 @@ pub mod content;
 pub mod event;
 pub mod event_key;
 pub mod event_key_type;
+pub mod event_snapshot;
 pub mod ids;
 pub mod installation;
 pub mod kind;

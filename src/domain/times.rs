@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 
 use crate::domain::event::DateOrTime;
 
@@ -61,6 +61,15 @@ fn parse_time(text: &str) -> Option<DateTime<Utc>> {
         .map(|time| time.to_utc())
         .or_else(|| without().filter(|_| is_utc).map(|time| time.and_utc()))
         .or_else(|| DateTime::parse_from_rfc2822(text).ok().map(|time| time.to_utc()))
+}
+
+/// A date, or a time in UTC as RFC 3339 writes it: [`parse`] reads the same.
+#[must_use]
+pub fn written(moment: DateOrTime) -> String {
+    match moment {
+        DateOrTime::Date(date) => date.to_string(),
+        DateOrTime::Time(time) => time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+    }
 }
 
 /// Reads a whole number: `20261224`, `202612241700`, `20261224170000`, or seconds, milliseconds, microseconds or nanoseconds since

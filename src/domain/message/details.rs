@@ -140,7 +140,8 @@ impl MessageDetails {
 }
 
 impl EventFacts {
-    fn event(&self, id: EventId) -> Event {
+    /// The event with this key.
+    pub(in crate::domain) fn event(&self, id: EventId) -> Event {
         let time = |text: &Option<String>| text.as_deref().and_then(times::parse);
         Event {
             id,
