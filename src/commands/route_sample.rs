@@ -50,7 +50,7 @@ pub fn mail_of(
         routes.read_sample(route, body).map_err(|reason| format!("{}: {reason}", path.display()))?;
     let details = MessageDetails::read(message.details.as_ref()).map_err(|error| error.to_string())?;
     let event = message.event_id.map(|_| event.clone());
-    let facts = NotificationFacts { kind: message.kind, event, details };
+    let facts = NotificationFacts::new(message.kind, event, details);
     Ok((facts, recipient(&message, participant)))
 }
 

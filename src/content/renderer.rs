@@ -87,7 +87,7 @@ impl Templates {
         &self,
         facts: &NotificationFacts,
     ) -> Result<NotificationContext, TemplateError> {
-        let NotificationFacts { kind, event, details } = facts;
+        let NotificationFacts { kind, event, details, .. } = facts;
         let folder = Arc::clone(self.folder(*kind, details)?);
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());

@@ -83,7 +83,7 @@ fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>
         Ok(event) if event.is_some() || notification.event_id.is_none() => {
             let (notification, held, resumed) = (*notification, Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
-            let facts = NotificationFacts { kind: notification.kind, event, details };
+            let facts = NotificationFacts::new(notification.kind, event, details);
             let claim = Claim { notification, facts, held, resumed, scope, one_mail_per_address };
             fan_out::send_claimed(context, &claim, |_| {})
         }

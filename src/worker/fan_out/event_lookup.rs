@@ -34,7 +34,7 @@ pub(super) fn look_up(
         carried => carried,
     };
     match event {
-        Some(_) => Ok(Ok(NotificationFacts { kind, event, details })),
+        Some(_) => Ok(Ok(NotificationFacts::new(kind, event, details))),
         None => Ok(Err(describe_missing(context, event_id)?)),
     }
 }

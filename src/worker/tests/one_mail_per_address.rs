@@ -60,11 +60,7 @@ fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
     }
     let claim = Claim {
         notification: record.notification,
-        facts: NotificationFacts {
-            kind: record.notification.kind,
-            event,
-            details: MessageDetails::default(),
-        },
+        facts: NotificationFacts::new(record.notification.kind, event, MessageDetails::default()),
         held: Arc::clone(&held),
         resumed: true,
         scope: Scope::UndecidedAndDeferred,

@@ -27,7 +27,7 @@ fn claim(worker: &TestWorker) -> Claim {
     let held = HeldLease::new(lease, requested_at, request.term);
     Claim {
         notification,
-        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
+        facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held,
         resumed: true,
         scope: Scope::Undecided,

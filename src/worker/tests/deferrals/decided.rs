@@ -70,7 +70,7 @@ fn retry(worker: &TestWorker) -> Result<Counts, Halt> {
     let (held_by_claim, one_mail_per_address) = (Arc::clone(&held), worker.context.one_mail_per_address);
     let claim = Claim {
         notification,
-        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
+        facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held: held_by_claim,
         resumed: true,
         scope,

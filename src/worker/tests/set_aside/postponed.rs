@@ -30,7 +30,7 @@ fn pages_of_a_family(worker: &mut TestWorker) -> (Pages, Lease) {
     let (notification, scope) = (record.notification, Scope::Undecided);
     let claim = Claim {
         notification,
-        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
+        facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held,
         resumed: true,
         scope,

@@ -36,7 +36,7 @@ fn retry(worker: &TestWorker) -> Result<Completion, Halt> {
     let of_claim = Arc::clone(&held);
     let claim = Claim {
         notification,
-        facts: NotificationFacts { kind: notification.kind, event, details: MessageDetails::default() },
+        facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held: of_claim,
         resumed: true,
         scope,
