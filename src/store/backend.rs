@@ -15,6 +15,7 @@ pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod prepared;
+pub(crate) mod snapshots;
 pub(crate) mod sqlite;
 pub(crate) mod starts;
 pub(crate) mod statement;

@@ -24,4 +24,5 @@ pub mod row;
 pub mod same_address;
 pub mod sessions;
 pub mod set_aside;
+pub mod snapshots;
 pub mod tally;

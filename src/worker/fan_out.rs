@@ -48,6 +48,7 @@ mod event_lookup;
 mod followers;
 mod given;
 mod listed;
+mod mails;
 mod one_mail_per_address;
 mod order;
 pub mod page;
@@ -224,15 +225,12 @@ struct FanOut<'a> {
 
 impl<'a> FanOut<'a> {
     /// # Errors
-    /// When the templates of a route are gone.
+    /// When a shutdown is requested first, or the templates of a route are gone.
     fn new(context: &'a Context, claim: &Claim, completes: bool) -> Result<Self, Halt> {
         let (sender, reports) = unbounded();
-        let notification = claim.prepare(&context.templates)?;
-        let listed = claim.notification.audience.is_listed();
-        let handle = FanOutHandle::new(Arc::clone(&claim.held), notification, sender).listed(listed);
         Ok(Self {
             context,
-            handle: Arc::new(handle),
+            handle: Arc::new(mails::prepare(context, claim, sender)?),
             reports,
             pages: Pages::new(claim, context),
             unsent: None,

@@ -10,6 +10,7 @@ use crate::channels::PreparedNotification;
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
 use crate::store::ledger::completion::Completion;
+use crate::store::ledger::snapshots::NewSnapshot;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
 
@@ -29,6 +30,11 @@ pub struct FanOutHandle {
     pub failure_logged: AtomicBool,
     /// The same of a deferral.
     pub deferral_logged: AtomicBool,
+    /// The event as the mails show it, which the recorder writes with the first outcomes; `None` when the ledger has it, or it is not
+    /// to be kept.
+    snapshot: Option<String>,
+    /// Whether it is written.
+    snapshot_written: AtomicBool,
     /// How many outcomes are missing until everyone is decided; 0 when that is not known.
     missing: AtomicU64,
 }
@@ -56,8 +62,37 @@ impl FanOutHandle {
     #[must_use]
     pub fn new(held: Arc<HeldLease>, notification: PreparedNotification, reports: Sender<Report>) -> Self {
         let (failure_logged, deferral_logged) = (AtomicBool::new(false), AtomicBool::new(false));
-        let missing = AtomicU64::new(0);
-        Self { held, notification, listed: false, reports, failure_logged, deferral_logged, missing }
+        let (missing, snapshot_written) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self {
+            held,
+            notification,
+            listed: false,
+            reports,
+            failure_logged,
+            deferral_logged,
+            snapshot: None,
+            snapshot_written,
+            missing,
+        }
+    }
+
+    /// The same with a snapshot that is to be written.
+    #[must_use]
+    pub fn with_snapshot(self, snapshot: Option<String>) -> Self {
+        Self { snapshot, ..self }
+    }
+
+    /// The snapshot that is not written yet, if there is one.
+    #[must_use]
+    pub fn unwritten_snapshot(&self) -> Option<NewSnapshot<'_>> {
+        let is_written = self.snapshot_written.load(Ordering::Relaxed);
+        let json = self.snapshot.as_deref().filter(|_| !is_written)?;
+        Some(NewSnapshot { lease: self.held.lease, json })
+    }
+
+    /// The snapshot is committed.
+    pub fn snapshot_is_written(&self) {
+        self.snapshot_written.store(true, Ordering::Relaxed);
     }
 
     /// The same of a notification whose people are listed in the ledger, or not.

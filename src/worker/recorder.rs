@@ -14,8 +14,9 @@ use crate::domain::session::Receipt;
 use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::store::ledger::acks::AckedMessage;
-use crate::store::ledger::batch::RecordedBatch;
+use crate::store::ledger::batch::{LedgerBatch, RecordedBatch};
 use crate::store::ledger::completion::{Completing, Completion};
+use crate::store::ledger::snapshots::NewSnapshot;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};
@@ -79,6 +80,8 @@ struct Outcomes {
     rows: Vec<Outcome>,
     /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
+    /// The fan-outs of which these are the first outcomes.
+    first: Vec<Arc<FanOutHandle>>,
     /// The fan-outs whose last outcomes these are.
     last: Vec<Arc<FanOutHandle>>,
 }
@@ -120,10 +123,16 @@ impl Batch {
     fn commit(self, store: &Store, database_retry: &DatabaseRetry, metrics: &Metrics) {
         let Self { mut outcomes, mut completions, acks } = self;
         let waiting = completions.completing.len();
-        completions.completing.extend(outcomes.find_last());
-        let kinds = [outcomes.rows.is_empty(), completions.completing.is_empty(), acks.messages.is_empty()];
-        if kinds.iter().filter(|is_empty| !**is_empty).count() > 1 {
-            match store.record_batch(&outcomes.rows, &completions.completing, &acks.messages) {
+        completions.completing.extend(outcomes.find_first_and_last());
+        let snapshots = outcomes.snapshots();
+        let batch = LedgerBatch {
+            snapshots: &snapshots,
+            outcomes: &outcomes.rows,
+            completing: &completions.completing,
+            acked: &acks.messages,
+        };
+        if batch.needs_transaction() {
+            match store.record_batch(batch) {
                 Ok(RecordedBatch { refused, completions: mut ended }) => {
                     outcomes.committed(&refused, &ended.split_off(waiting), metrics);
                     completions.reply(ended);
@@ -143,14 +152,26 @@ impl Outcomes {
     /// Writes the outcomes, however long the database takes: the relay has accepted these mails, and a participant without
     /// an outcome would be mailed again.
     fn commit(self, store: &Store, database_retry: &DatabaseRetry, metrics: &Metrics) {
-        if !self.rows.is_empty() {
-            let refused = database_retry.until_ok_uninterruptible(|| store.record_outcomes(&self.rows));
-            self.committed(&refused, &[], metrics);
+        if self.rows.is_empty() {
+            return;
         }
+        let snapshots = self.snapshots();
+        let batch = LedgerBatch { snapshots: &snapshots, outcomes: &self.rows, ..LedgerBatch::default() };
+        let refused = database_retry.until_ok_uninterruptible(|| {
+            if snapshots.is_empty() {
+                return store.record_outcomes(&self.rows);
+            }
+            store.record_batch(batch).map(|recorded| recorded.refused)
+        });
+        self.committed(&refused, &[], metrics);
     }
 
-    /// The notifications whose last outcomes these are.
-    fn find_last(&mut self) -> Vec<Completing> {
+    fn snapshots(&self) -> Vec<NewSnapshot<'_>> {
+        self.first.iter().filter_map(|fan_out| fan_out.unwritten_snapshot()).collect()
+    }
+
+    /// Finds the notifications whose first outcomes these are, and those whose last ones they are. Returns the latter.
+    fn find_first_and_last(&mut self) -> Vec<Completing> {
         let mut numbers: Vec<(&Arc<FanOutHandle>, u64)> = Vec::new();
         for (fan_out, _) in &self.lanes {
             match numbers.iter_mut().find(|(known, _)| Arc::ptr_eq(known, fan_out)) {
@@ -158,6 +179,8 @@ impl Outcomes {
                 None => numbers.push((fan_out, 1)),
             }
         }
+        let is_first = |fan_out: &&Arc<FanOutHandle>| fan_out.unwritten_snapshot().is_some();
+        self.first = numbers.iter().map(|(fan_out, _)| *fan_out).filter(is_first).map(Arc::clone).collect();
         let last = numbers.into_iter().filter(|(fan_out, number)| fan_out.are_last(*number));
         self.last = last.map(|(fan_out, _)| Arc::clone(fan_out)).collect();
         let completing = |fan_out: &Arc<FanOutHandle>| Completing {
@@ -170,6 +193,9 @@ impl Outcomes {
 
     /// Sets the flag of each lane and reports to each fan-out once. `completions`: of those whose last outcomes these are.
     fn committed(self, refused: &BTreeSet<Lease>, completions: &[Completion], metrics: &Metrics) {
+        for fan_out in &self.first {
+            fan_out.snapshot_is_written();
+        }
         let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.rows.iter().zip(self.lanes) {
             if outcome.verdict == Verdict::Sent {

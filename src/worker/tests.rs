@@ -9,5 +9,6 @@ mod one_mail_per_address;
 mod recorder;
 mod refusals;
 mod set_aside;
+mod snapshots;
 pub(super) mod support;
 mod throttling;

@@ -76,6 +76,15 @@ pub fn without_participants(notification: &Notification) {
     );
 }
 
+/// What its first mails have told of the event cannot be read.
+pub fn unreadable_snapshot(notification: &Notification, reason: &str) {
+    log::warn!(
+        "notification {} ({notification}): its event_snapshot in the ledger cannot be read: {reason}; its other mails show the event \
+         as it is now",
+        notification.id
+    );
+}
+
 /// Rows of the event have no key, so nothing could tell what became of them.
 pub fn people_without_key(notification_id: NotificationId, event_id: EventId) {
     log::warn!(

@@ -5,7 +5,6 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AsChangeset, AstPass, QueryFragment, QueryId};
 use diesel::{QueryResult, RunQueryDsl};
 
-use crate::store::backend::any::AnyConnection;
 use crate::store::schema::notifications;
 
 /// An UPDATE of `notifications` whose text is the same for all values: no list of them, and no column that is set only
@@ -41,4 +40,4 @@ impl<V, W> QueryId for PreparedUpdate<V, W> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<V, W> RunQueryDsl<AnyConnection> for PreparedUpdate<V, W> {}
+impl<V, W, C> RunQueryDsl<C> for PreparedUpdate<V, W> {}

@@ -1,5 +1,5 @@
-//! Outcomes, completions and acks of one batch in one transaction: a commit is the dearest part of each. What each of them
-//! does is left to `deliveries`, `completion` and `acks`.
+//! Snapshots, outcomes, completions and acks of one batch in one transaction: a commit is the dearest part of each. What each of them
+//! does is left to `snapshots`, `deliveries`, `completion` and `acks`.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,30 @@ use crate::store::error::StoreError;
 use crate::store::ledger::acks::{AckedMessage, record_acks};
 use crate::store::ledger::completion::{Completing, Completion, complete_all};
 use crate::store::ledger::deliveries::insert_outcomes;
+use crate::store::ledger::snapshots::{NewSnapshot, insert_snapshots};
+
+/// What is written together.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LedgerBatch<'a> {
+    /// The events as they are shown. A snapshot is refused without a word if its lease is not valid.
+    pub snapshots: &'a [NewSnapshot<'a>],
+    /// What became of mails.
+    pub outcomes: &'a [Outcome],
+    /// Notifications to be completed.
+    pub completing: &'a [Completing],
+    /// Messages whose ack the broker has.
+    pub acked: &'a [AckedMessage],
+}
+
+impl LedgerBatch<'_> {
+    /// Whether there are things of several kinds in it, which one transaction makes one.
+    #[must_use]
+    pub fn needs_transaction(&self) -> bool {
+        let Self { snapshots, outcomes, completing, acked } = self;
+        let kinds = [snapshots.is_empty(), outcomes.is_empty(), completing.is_empty(), acked.is_empty()];
+        kinds.iter().filter(|is_empty| !**is_empty).count() > 1
+    }
+}
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,19 +47,16 @@ pub struct RecordedBatch {
 }
 
 impl Store {
-    /// Does in one transaction what [`Self::record_outcomes`], [`Self::complete_notifications`] and [`Self::record_acks`] do, in
-    /// this order.
+    /// Writes the snapshots, and does in the same transaction what [`Self::record_outcomes`], [`Self::complete_notifications`] and
+    /// [`Self::record_acks`] do, in this order.
     ///
     /// # Errors
     /// When the database does not answer; then nothing has changed, or the reply to the commit was lost: all of it may be
     /// repeated.
-    pub fn record_batch(
-        &self,
-        outcomes: &[Outcome],
-        completing: &[Completing],
-        acked: &[AckedMessage],
-    ) -> Result<RecordedBatch, StoreError> {
+    pub fn record_batch(&self, batch: LedgerBatch<'_>) -> Result<RecordedBatch, StoreError> {
+        let LedgerBatch { snapshots, outcomes, completing, acked } = batch;
         let ids: BTreeSet<NotificationId> = (outcomes.iter().map(|outcome| outcome.lease.notification_id))
+            .chain(snapshots.iter().map(|one| one.lease.notification_id))
             .chain(completing.iter().map(|one| one.lease.notification_id))
             .chain(acked.iter().map(|one| one.notification_id))
             .collect();
@@ -48,6 +69,7 @@ impl Store {
             } else {
                 None
             };
+            insert_snapshots(connection, snapshots)?;
             let refused = insert_outcomes(connection, outcomes)?;
             let completions = complete_all(connection, &keys, completing, locked.as_deref())?;
             record_acks(connection, acked, locked.is_some())?;

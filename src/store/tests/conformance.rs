@@ -7,7 +7,6 @@ use super::*;
 use crate::domain::outcome::Tally;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::new_rows::NewEvent;
-use crate::store::source::zones::UnknownZones;
 
 mod batches;
 mod completion;
@@ -37,6 +36,7 @@ mod routed;
 mod same_address;
 mod sample;
 mod several_queues;
+mod snapshots;
 mod starting;
 mod tallies;
 mod text_keys;
@@ -75,6 +75,7 @@ pub use routed::*;
 pub use same_address::*;
 pub use sample::*;
 pub use several_queues::*;
+pub use snapshots::*;
 pub use starting::*;
 pub use tallies::*;
 pub use text_keys::*;
@@ -131,21 +132,6 @@ pub fn absent_values_of_events_are_filled_in(store: &Store) {
     assert_eq!((event.title.as_str(), event.timezone.as_str()), ("(untitled)", "UTC"));
     assert_eq!((event.location, event.starts_at), (None, None));
     assert_eq!(store.find_event(OTHER_EVENT).unwrap(), None);
-}
-
-pub fn unknown_zones_are_counted(store: &Store) {
-    assert_eq!(store.count_unknown_zones().unwrap(), None);
-    for (id, zone) in
-        [(1, "'Europe/Berlin'"), (2, "'w. europe standard time'"), (3, "'GMT+2'"), (4, "''"), (5, "' '")]
-    {
-        execute(store, &format!("INSERT INTO events (id, title, timezone) VALUES ({id}, 'Ball', {zone})"));
-    }
-    assert_eq!(store.count_unknown_zones().unwrap(), None);
-    for (id, zone) in [(6, "Shire"), (7, "PST"), (8, "PST")] {
-        execute(store, &format!("INSERT INTO events (id, title, timezone) VALUES ({id}, 'Ball', '{zone}')"));
-    }
-    let unknown = UnknownZones { events: 3, example: "PST".to_owned() };
-    assert_eq!(store.count_unknown_zones().unwrap(), Some(unknown));
 }
 
 pub fn an_event_is_added_once(store: &Store) {

@@ -140,10 +140,11 @@ pub fn serve(store: &Store, event_id: EventId) {
     let listed = store.list_notifications(Some(event_id)).unwrap();
     assert_eq!(listed.iter().map(|record| record.notification).collect::<Vec<_>>(), [notification]);
     assert!(!store.is_cancelled_since(&notification).unwrap());
-    let cancelled = Message::new(Kind::Cancelled, event_id);
-    let cancelled = Arrival { message: cancelled, ..me.arrival(NEW) };
+    let cancelled = Arrival { message: Message::new(Kind::Cancelled, event_id), ..me.arrival(NEW) };
     me.open_one(&cancelled);
     assert!(store.is_cancelled_since(&notification).unwrap());
+    let newer = Notification { id: NotificationId::MAX, ..notification };
+    assert_eq!(store.find_earlier(&newer).unwrap().map(|one| one.id), Some(notification.id));
 }
 
 pub fn texts_are_served(store: &Store) {

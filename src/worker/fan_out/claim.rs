@@ -3,9 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::channels::PreparedNotification;
-use crate::content::error::TemplateError;
-use crate::content::renderer::Templates;
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -79,7 +76,7 @@ pub enum Scope {
 pub struct Claim {
     /// The notification.
     pub notification: Notification,
-    /// What its mails tell, as it was when the fan-out began: all of them show that.
+    /// What its mails tell, as it is now. If mails went out before, they show what those have shown.
     pub facts: NotificationFacts,
     /// The lease under which the mails are sent.
     pub held: Arc<HeldLease>,
@@ -89,14 +86,4 @@ pub struct Claim {
     pub scope: Scope,
     /// Whether participants who have one address get one mail together.
     pub one_mail_per_address: bool,
-}
-
-impl Claim {
-    /// What all of its mails have in common.
-    ///
-    /// # Errors
-    /// When a route has named templates that are not there any more.
-    pub(super) fn prepare(&self, templates: &Templates) -> Result<PreparedNotification, TemplateError> {
-        PreparedNotification::new(self.notification.id, &self.facts, templates)
-    }
 }

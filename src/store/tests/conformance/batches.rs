@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::store::ledger::acks::AckedMessage;
-use crate::store::ledger::batch::RecordedBatch;
+use crate::store::ledger::batch::{LedgerBatch, RecordedBatch};
 use crate::store::ledger::opening::Opened;
 use crate::store::tests::consumer::*;
 
@@ -40,7 +40,12 @@ impl Batch {
     }
 
     fn record(&self, store: &Store) -> RecordedBatch {
-        store.record_batch(&self.outcomes, &self.completing, &self.acked).unwrap()
+        store.record_batch(self.all()).unwrap()
+    }
+
+    fn all(&self) -> LedgerBatch<'_> {
+        let Self { outcomes, completing, acked } = self;
+        LedgerBatch { snapshots: &[], outcomes, completing, acked }
     }
 }
 
@@ -148,7 +153,7 @@ pub fn of_two_receipts_in_a_batch_the_first_one_counts(store: &Store) {
     let acked = |tag| AckedMessage { notification_id: id, session: session.to_owned(), tag, sent_at };
     for (tags, ids) in [(vec![2; 5], vec![]), (vec![2, 1, 2, 2, 2], vec![id])] {
         let acks: Vec<AckedMessage> = tags.into_iter().map(acked).collect();
-        store.record_batch(&[], &[], &acks).unwrap();
+        store.record_batch(LedgerBatch { acked: &acks, ..LedgerBatch::default() }).unwrap();
         assert_eq!(store.find_acked(&[id]).unwrap(), ids);
     }
 }
@@ -161,7 +166,7 @@ pub fn a_batch_that_fails_leaves_nothing_behind(store: &Store) {
     batch.add(&sent, [1]);
     // The last of its statements fails.
     execute(store, "ALTER TABLE notifications RENAME COLUMN acked_at TO away");
-    store.record_batch(&batch.outcomes, &batch.completing, &batch.acked).unwrap_err();
+    store.record_batch(batch.all()).unwrap_err();
     execute(store, "ALTER TABLE notifications RENAME COLUMN away TO acked_at");
     assert_eq!(found(store, &sent), (NotificationState::Running, 0, true, false));
     assert_eq!(batch.record(store).completions, [Completion::Completed]);

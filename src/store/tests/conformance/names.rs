@@ -114,6 +114,10 @@ macro_rules! conformance_tests {
             purges_may_run_side_by_side
             what_arrives_together_is_opened_together
             any_number_of_messages_is_opened
+            snapshots_of_a_batch_are_written_once_by_the_holder_of_each_lease
+            a_notification_that_is_resumed_shows_no_older_facts_than_a_later_one
+            the_last_notification_is_the_one_that_somebody_got
+            rows_without_a_snapshot_say_nothing_of_the_event
             starting_freezes_an_audience_that_was_empty
             a_message_id_names_one_notification_for_ever
             twins_in_one_call_are_one_notification

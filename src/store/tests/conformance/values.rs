@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::event::Event;
+use crate::store::source::zones::UnknownZones;
 
 /// Gives a column of the table another type, and a value in all rows.
 fn retype(store: &Store, table: &str, column: &str, kind: &str, value: &str) {
@@ -96,4 +97,19 @@ pub fn times_are_read_from_numbers(store: &Store) {
         retype(store, "events", "starts_at", kind, number);
         assert_eq!(shown(event(store).starts_at).as_deref(), expected, "{kind} {number}");
     }
+}
+
+pub fn unknown_zones_are_counted(store: &Store) {
+    assert_eq!(store.count_unknown_zones().unwrap(), None);
+    for (id, zone) in
+        [(1, "'Europe/Berlin'"), (2, "'w. europe standard time'"), (3, "'GMT+2'"), (4, "''"), (5, "' '")]
+    {
+        execute(store, &format!("INSERT INTO events (id, title, timezone) VALUES ({id}, 'Ball', {zone})"));
+    }
+    assert_eq!(store.count_unknown_zones().unwrap(), None);
+    for (id, zone) in [(6, "Shire"), (7, "PST"), (8, "PST")] {
+        execute(store, &format!("INSERT INTO events (id, title, timezone) VALUES ({id}, 'Ball', '{zone}')"));
+    }
+    let unknown = UnknownZones { events: 3, example: "PST".to_owned() };
+    assert_eq!(store.count_unknown_zones().unwrap(), Some(unknown));
 }

@@ -1,6 +1,6 @@
 //! A relay that the test controls, and the channel to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +21,8 @@ pub struct TestRelay {
     decide: Arc<RelayBehavior>,
     tries: Arc<Mutex<HashMap<String, u32>>>,
     accepted: Arc<Mutex<Vec<String>>>,
+    /// The same mails as they were transmitted.
+    data: Arc<Mutex<Vec<String>>>,
     pipelined: Arc<Mutex<Vec<(String, String)>>>,
     /// The code with which it throttles.
     throttle_code: Arc<AtomicU16>,
@@ -29,9 +31,9 @@ pub struct TestRelay {
 
 impl TestRelay {
     pub fn new(decide: Arc<RelayBehavior>, store: Store) -> Self {
-        let (tries, accepted, pipelined) = Default::default();
+        let (tries, accepted, data, pipelined) = Default::default();
         let throttle_code = Arc::new(AtomicU16::new(450));
-        Self { decide, tries, accepted, pipelined, throttle_code, store }
+        Self { decide, tries, accepted, data, pipelined, throttle_code, store }
     }
 
     /// From now on it throttles with this code.
@@ -41,6 +43,21 @@ impl TestRelay {
 
     pub fn accepted(&self) -> Vec<String> {
         self.accepted.lock().unwrap().clone()
+    }
+
+    /// The mails that it has accepted, in order, each with its address.
+    pub fn mails(&self) -> Vec<(String, String)> {
+        let (accepted, data) = (self.accepted.lock().unwrap(), self.data.lock().unwrap());
+        accepted.iter().cloned().zip(data.iter().cloned()).collect()
+    }
+
+    /// The subjects that it has accepted, sorted, each once.
+    pub fn subjects(&self) -> BTreeSet<String> {
+        let subject = |(_, data): (String, String)| {
+            let line = data.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
+            line.to_owned()
+        };
+        self.mails().into_iter().map(subject).collect()
     }
 
     /// Each mail with the one whose envelope was pipelined behind it.
@@ -112,7 +129,9 @@ impl Channel for TestChannel {
             };
             SendError { class, code, detail: format!("{class:?}") }
         })?;
-        self.relay.accepted.lock().unwrap().push(mail.to.clone());
+        let mut accepted = self.relay.accepted.lock().unwrap();
+        accepted.push(mail.to.clone());
+        self.relay.data.lock().unwrap().push(mail.as_received());
         Ok(())
     }
 

@@ -1,0 +1,196 @@
+//! The events as notifications have shown them. Each is written together with the first outcomes of its notification (`batch`), and
+//! never changed. What is in one is left to `domain::event_snapshot`, what follows from it to the worker.
+
+use std::collections::HashSet;
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
+use crate::domain::event_snapshot::EventSnapshot;
+use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::domain::kind::Kind;
+use crate::domain::lease::Lease;
+use crate::domain::notification::Notification;
+use crate::domain::outcome::{Status, Verdict};
+use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
+use crate::store::backend::insert_parts::insert_parts;
+use crate::store::backend::snapshots;
+use crate::store::error::StoreError;
+use crate::store::schema::{deliveries, notifications};
+
+/// A snapshot that is to be written, if its lease is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewSnapshot<'a> {
+    /// The lease under which the notification is sent.
+    pub lease: Lease,
+    /// The snapshot.
+    pub json: &'a str,
+}
+
+/// The row that gets such a snapshot.
+#[diesel::dsl::auto_type]
+pub(crate) fn takes_snapshot(lease: Lease) -> _ {
+    let id: NotificationId = lease.notification_id;
+    let epoch: Epoch = lease.epoch;
+    notifications::id.eq(id).and(notifications::epoch.eq(epoch)).and(notifications::event_snapshot.is_null())
+}
+
+/// The notification about an event whose mails people got last, before another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierNotification {
+    /// Its key.
+    pub id: NotificationId,
+    /// What happened to the event.
+    pub kind: Kind,
+    /// The largest participant key then. `None` if its people are listed in the ledger, or were not frozen.
+    pub up_to: Option<ParticipantId>,
+    /// The event as it was then. `None` if the ledger has nothing that can be read.
+    pub snapshot: Option<EventSnapshot>,
+}
+
+/// Conditions on the notifications of an event, whatever its key is.
+macro_rules! of_event {
+    ($event_id:expr) => {{
+        let mut rows = notifications::table.into_boxed();
+        rows = match &$event_id {
+            EventId::Number(id) => rows.filter(notifications::event_id.eq(*id)),
+            EventId::Text(key) => rows.filter(notifications::event_key.eq(key.as_str())),
+        };
+        rows.filter(notifications::kind.eq_any(Kind::OF_EVENTS.map(Kind::as_str)))
+    }};
+}
+
+/// The outcomes of mails that went out. Those of dry-run mode did not.
+#[diesel::dsl::auto_type]
+fn got_mail() -> _ {
+    let status: &'static str = Status::Sent.as_str();
+    let dry_run: &'static str = Verdict::DRY_RUN;
+    // A relay's own words have a code.
+    let is_real = deliveries::smtp_code
+        .is_not_null()
+        .or(deliveries::detail.is_null())
+        .or(deliveries::detail.ne(dry_run));
+    deliveries::status.eq(status).and(is_real.assume_not_null())
+}
+
+impl Store {
+    /// What a notification that has begun shows: its own snapshot, or that of a later notification of its event, as people who have
+    /// got that one are not to get older facts behind it. `None` if it has none of its own. An error in place of one that cannot be
+    /// read, which another version may have written.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_snapshot(
+        &self,
+        notification: &Notification,
+    ) -> Result<Option<Result<EventSnapshot, String>>, StoreError> {
+        let Some(event_id) = notification.event_id else { return Ok(None) };
+        let json: Option<String> = self.run("read the snapshot of an event", |connection| {
+            let own: Option<Option<String>> = notifications::table
+                .find(notification.id)
+                .select(notifications::event_snapshot)
+                .first(connection)
+                .optional()?;
+            let Some(own) = own.flatten() else { return Ok(None) };
+            let later: Option<Option<String>> = of_event!(event_id)
+                .filter(notifications::id.gt(notification.id))
+                .filter(notifications::event_snapshot.is_not_null())
+                .order(notifications::id.desc())
+                .select(notifications::event_snapshot)
+                .first(connection)
+                .optional()?;
+            Ok(later.flatten().or(Some(own)))
+        })?;
+        Ok(json.map(|json| EventSnapshot::read(&json).map_err(|error| error.to_string())))
+    }
+
+    /// The newest notification about the same event that was opened before this one and of which somebody got a mail.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_earlier(
+        &self,
+        notification: &Notification,
+    ) -> Result<Option<EarlierNotification>, StoreError> {
+        let Some(event_id) = notification.event_id else { return Ok(None) };
+        self.run("find the last notification about an event", |connection| {
+            let got = deliveries::table
+                .filter(deliveries::notification_id.eq(notifications::id))
+                .filter(got_mail());
+            let row: Option<Columns> = of_event!(event_id)
+                .filter(notifications::id.lt(notification.id))
+                .filter(exists(got))
+                .order(notifications::id.desc())
+                .select(COLUMNS)
+                .first(connection)
+                .optional()?;
+            Ok(row.and_then(earlier))
+        })
+    }
+
+    /// Those of the participants, whose keys are whole numbers, who got a mail of the notification.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn who_got(
+        &self,
+        notification_id: NotificationId,
+        ids: &[ParticipantId],
+    ) -> Result<HashSet<ParticipantId>, StoreError> {
+        self.run("read who got a mail", |connection| {
+            deliveries::table
+                .filter(deliveries::notification_id.eq(notification_id))
+                .filter(deliveries::participant_id.eq_any(ids))
+                .filter(got_mail())
+                .select(deliveries::participant_id)
+                .load_iter(connection)?
+                .collect()
+        })
+    }
+}
+
+/// Key, kind, audience, its end and the snapshot.
+type Columns = (NotificationId, String, String, ParticipantId, Option<String>);
+
+const COLUMNS: (
+    notifications::id,
+    notifications::kind,
+    notifications::audience,
+    notifications::max_participant_id,
+    notifications::event_snapshot,
+) = (
+    notifications::id,
+    notifications::kind,
+    notifications::audience,
+    notifications::max_participant_id,
+    notifications::event_snapshot,
+);
+
+fn earlier((id, kind, audience, end, json): Columns) -> Option<EarlierNotification> {
+    let kind = Kind::from_word(&kind)?;
+    let read = |json: String| match EventSnapshot::read(&json) {
+        Ok(snapshot) => Some(snapshot),
+        Err(error) => {
+            log::debug!("notification {id}: its snapshot cannot be read: {error}");
+            None
+        }
+    };
+    Some(EarlierNotification {
+        id,
+        kind,
+        up_to: (audience == "event").then_some(end),
+        snapshot: json.and_then(read),
+    })
+}
+
+/// Writes snapshots in a write transaction of the caller. One that is there already stays.
+pub(crate) fn insert_snapshots(
+    connection: &mut AnyConnection,
+    snapshots: &[NewSnapshot<'_>],
+) -> QueryResult<()> {
+    // In key order, as in every transaction that locks several notifications.
+    let mut sorted = snapshots.to_vec();
+    sorted.sort_unstable_by_key(|one| one.lease);
+    insert_parts(&sorted, |one| one.json.len()).try_for_each(|rows| snapshots::write(connection, rows))
+}
