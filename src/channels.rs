@@ -6,6 +6,7 @@ pub mod email;
 
 use std::time::Duration;
 
+use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::content::error::TemplateError;
 use crate::content::renderer::{NotificationContext, Templates};
 use crate::domain::ids::NotificationId;
@@ -76,8 +77,8 @@ impl<F: FnMut() -> bool> SubmitCallbacks for F {
 /// What all messages of one notification have in common. Its fan-out makes it once, for any channel.
 #[derive(Debug, Clone)]
 pub struct PreparedNotification {
-    /// The notification.
-    pub id: NotificationId,
+    /// What the headers of its mails tell of it.
+    pub mail_headers: NotificationHeaders,
     /// What templates see of it.
     pub context: NotificationContext,
 }
@@ -92,7 +93,11 @@ impl PreparedNotification {
         facts: &NotificationFacts,
         templates: &Templates,
     ) -> Result<Self, TemplateError> {
-        Ok(Self { id, context: templates.notification_context(facts)? })
+        let event_id = facts.event.as_ref().map(|event| event.id);
+        Ok(Self {
+            mail_headers: NotificationHeaders::new(id, facts.kind, event_id),
+            context: templates.notification_context(facts)?,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use fanmail::channels::email::compose::Composer;
+use fanmail::channels::email::compose::notification_headers::NotificationHeaders;
 use fanmail::channels::email::compose::wire_format::DotStuffed;
 use fanmail::channels::email::mail::Mail;
 use fanmail::config::content::ContentConfig;
@@ -45,6 +46,7 @@ pub struct Mails {
     templates: Templates,
     notification_context: NotificationContext,
     composer: Composer,
+    headers: NotificationHeaders,
     participant: Participant,
 }
 
@@ -64,7 +66,8 @@ impl Mails {
             templates.notification_context(&NotificationFacts::of_event(Kind::Updated, event())).unwrap();
         let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
         let composer = Composer::new(&config, &installation);
-        Self { templates, notification_context, composer, participant: sample::ada() }
+        let headers = NotificationHeaders::new(NotificationId(1), Kind::Updated, Some(EVENT));
+        Self { templates, notification_context, composer, headers, participant: sample::ada() }
     }
 
     /// Renders the templates.
@@ -75,7 +78,7 @@ impl Mails {
     /// Composes a mail of its content.
     pub fn compose(&mut self, content: Content) -> Mail {
         let address = self.participant.email.as_deref().unwrap();
-        self.composer.compose(NotificationId(1), &self.participant, address, content, moment()).unwrap()
+        self.composer.compose(&self.headers, &self.participant, address, content, moment()).unwrap()
     }
 }
 

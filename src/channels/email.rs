@@ -81,7 +81,7 @@ impl Channel for EmailChannel {
             .render(&notification.context, participant)
             .map_err(|error| Verdict::failed(Permanence::Transient, None, &error.to_string()))?;
         self.composer
-            .compose(notification.id, participant, address, content, Utc::now())
+            .compose(&notification.mail_headers, participant, address, content, Utc::now())
             .map_err(|error| Verdict::failed(Permanence::Permanent, None, &error.to_string()))
     }
 
@@ -118,6 +118,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::channels::email::compose::notification_headers::NotificationHeaders;
     use crate::config::content::ContentConfig;
     use crate::config::email::relay::Relay;
     use crate::content::sample;
@@ -148,7 +149,8 @@ mod tests {
         let context = templates
             .notification_context(&NotificationFacts::of_event(Kind::Updated, sample::full()))
             .unwrap();
-        let notification = PreparedNotification { id: NotificationId(7), context };
+        let mail_headers = NotificationHeaders::new(NotificationId(7), Kind::Updated, None);
+        let notification = PreparedNotification { mail_headers, context };
         channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)
     }
 

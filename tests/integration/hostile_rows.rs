@@ -42,8 +42,21 @@ fn hostile_names_are_shown_as_text() {
         let mut headers: Vec<String> =
             mail.headers().iter().map(|header| header.name().to_lowercase()).collect();
         headers.sort();
-        let promised =
-            ["auto-submitted", "content-type", "date", "from", "message-id", "mime-version", "subject", "to"];
+        let promised = [
+            "auto-submitted",
+            "content-type",
+            "date",
+            "feedback-id",
+            "from",
+            "in-reply-to",
+            "list-id",
+            "message-id",
+            "mime-version",
+            "references",
+            "subject",
+            "to",
+            "x-auto-response-suppress",
+        ];
         assert_eq!(headers, promised, "{wanted:?}");
         let to: Vec<&str> = mail.to().unwrap().iter().filter_map(|address| address.address()).collect();
         assert_eq!(to, [person.email.as_str()], "{wanted:?}");

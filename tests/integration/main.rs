@@ -4,6 +4,7 @@
 
 mod ack_barrier;
 mod ack_timeout;
+mod any_text;
 mod bindings;
 mod broker_hosts;
 mod broker_restarts;

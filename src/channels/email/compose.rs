@@ -3,6 +3,7 @@
 
 pub(crate) mod headers;
 pub(crate) mod mailbox;
+pub mod notification_headers;
 pub(crate) mod part;
 pub mod wire_format;
 
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use crate::channels::email::address::{self, AddressError};
 use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::mailbox;
+use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::channels::email::compose::part::EncodedPart;
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
@@ -34,6 +36,9 @@ pub struct Composer {
     envelope_from: Arc<str>,
     /// `From:`, and `Reply-To:` where it is configured.
     senders: String,
+    tag: String,
+    /// The domain of the sender.
+    domain: String,
     /// What a Message-ID ends with.
     suffix: String,
     /// The same for notifications up to `untagged_up_to`.
@@ -56,6 +61,8 @@ impl Composer {
         Self {
             envelope_from: config.from_email.as_str().into(),
             senders,
+            tag: installation.tag.clone(),
+            domain: domain.to_owned(),
             suffix: format!(".{}@{domain}>", installation.tag),
             untagged_suffix: format!("@{domain}>"),
             untagged_up_to: installation.untagged_up_to,
@@ -73,15 +80,15 @@ impl Composer {
     /// When `address` is invalid.
     pub fn compose(
         &mut self,
-        notification_id: NotificationId,
+        notification: &NotificationHeaders,
         participant: &Participant,
         address: &str,
         content: Content,
         date: DateTime<Utc>,
     ) -> Result<Mail, AddressError> {
         let to = address::parse(address)?.to_string();
-        let key = format!("n{notification_id}.p{}", participant.id);
-        let tagged = notification_id > self.untagged_up_to;
+        let key = format!("n{}.p{}", notification.id, participant.id);
+        let tagged = notification.id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
         let message_id = format!("<{key}{suffix}");
         // `ContentPart` and `EncodedPart` have the same size, so collecting reuses the allocation.
@@ -93,10 +100,12 @@ impl Composer {
         mail.lines(&self.senders);
         mail.lines(&mailbox("To", &participant.name, &to));
         mail.lines(self.shared.lines_for(content.subject, date));
+        mail.line_of(&["Message-ID: ", &message_id]);
+        let of_notification = notification.encoded(&self.tag, &self.domain);
+        mail.lines(&of_notification.thread_lines(participant, &self.suffix));
+        mail.lines(&of_notification.lines);
         mail.lines(&format!(
-            "Message-ID: {message_id}\n\
-             Auto-Submitted: auto-generated\n\
-             MIME-Version: 1.0\n\
+            "MIME-Version: 1.0\n\
              Content-Type: multipart/alternative;{}boundary=\"{boundary}\"\n\n",
             if boundary.len() > BOUNDARY_MAX { "\n " } else { " " }
         ));

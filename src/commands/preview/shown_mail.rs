@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::channels::PreparedNotification;
 use crate::channels::email::compose::Composer;
 use crate::channels::email::mail::Mail;
 use crate::config::Config;
@@ -57,12 +58,13 @@ impl Composing {
         participant: &Participant,
         date: DateTime<Utc>,
     ) -> Result<ShownMail, TemplateError> {
-        let content = templates.render(&templates.notification_context(facts)?, participant)?;
+        let notification = PreparedNotification::new(NOTIFICATION, facts, templates)?;
+        let content = templates.render(&notification.context, participant)?;
         let mail = match &participant.email {
             None => Err(Verdict::NO_ADDRESS.to_owned()),
             Some(address) => self
                 .composer
-                .compose(NOTIFICATION, participant, address, content.clone(), date)
+                .compose(&notification.mail_headers, participant, address, content.clone(), date)
                 .map_err(|error| error.to_string()),
         };
         Ok(ShownMail { content, mail, from: self.from.clone(), name: participant.name.clone() })

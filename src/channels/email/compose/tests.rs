@@ -9,7 +9,7 @@ use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::content::ContentPart;
 use crate::domain::event::Event;
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::notification_facts::NotificationFacts;
 
@@ -58,7 +58,13 @@ fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
             participant,
         )
         .unwrap();
-    composer().compose(NotificationId(12), participant, "ada@example.com", content, christmas()).unwrap()
+    let notification = NotificationHeaders::new(NotificationId(12), kind, Some(event.id));
+    composer().compose(&notification, participant, "ada@example.com", content, christmas()).unwrap()
+}
+
+/// A notification about event 123.
+fn of_event(notification_id: i64) -> NotificationHeaders {
+    NotificationHeaders::new(NotificationId(notification_id), Kind::Updated, Some(EventId::Number(123)))
 }
 
 fn header(mail: &Mail) -> String {
@@ -76,8 +82,8 @@ fn the_mails_match_their_snapshots() {
         .notification_context(&NotificationFacts::of_message(Kind::Notice, sample::notice()))
         .unwrap();
     let content = templates.render(&notice, &sample::ada()).unwrap();
-    let mail =
-        composer().compose(NotificationId(12), &sample::ada(), "ada@example.com", content, christmas());
+    let of_notice = NotificationHeaders::new(NotificationId(12), Kind::Notice, None);
+    let mail = composer().compose(&of_notice, &sample::ada(), "ada@example.com", content, christmas());
     insta::assert_snapshot!("notice", mail.unwrap().as_received().replace("\r\n", "\n"));
     let mail = sample_mail(Kind::Updated, &sample::hostile(), &sample::hostile_name());
     insta::assert_snapshot!("nasty", mail.as_received().replace("\r\n", "\n"));
@@ -146,7 +152,7 @@ fn replies_go_to_the_configured_address() {
     };
     let mut composer = Composer::new(&config, &installation());
     let mail = composer
-        .compose(NotificationId(12), &sample::ada(), "ada@example.com", simple("s", "t", "h"), christmas())
+        .compose(&of_event(12), &sample::ada(), "ada@example.com", simple("s", "t", "h"), christmas())
         .unwrap();
     let expected = "From: Events <events@example.org>\r\nReply-To: hello+events@example.org\r\nTo: ";
     assert!(mail.as_received().starts_with(expected), "{}", header(&mail));
@@ -164,7 +170,21 @@ fn a_mail_has_exactly_these_headers() {
         .collect();
     assert_eq!(
         names,
-        ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"]
+        [
+            "From",
+            "To",
+            "Subject",
+            "Date",
+            "Message-ID",
+            "In-Reply-To",
+            "References",
+            "Auto-Submitted",
+            "X-Auto-Response-Suppress",
+            "List-Id",
+            "Feedback-ID",
+            "MIME-Version",
+            "Content-Type"
+        ]
     );
 }
 
@@ -184,7 +204,7 @@ fn a_notification_from_before_the_tag_keeps_its_message_ids() {
     ] {
         let mail = composer()
             .compose(
-                NotificationId(notification_id),
+                &of_event(notification_id),
                 &sample::ada(),
                 "a@example.com",
                 simple("s", "t", "h"),
@@ -202,13 +222,7 @@ fn no_description_contains_the_boundary() {
     for end in ["--=_n1.p1", "--=_n1\0.p1"] {
         let text = format!("x\n{end}\nContent-Type: text/html\n\n<b>forged</b>\n{end}--\n");
         let mail = composer()
-            .compose(
-                NotificationId(1),
-                &sample::ada(),
-                "ada@example.com",
-                simple("s", &text, "<p>h"),
-                christmas(),
-            )
+            .compose(&of_event(1), &sample::ada(), "ada@example.com", simple("s", &text, "<p>h"), christmas())
             .unwrap();
         let content = mail.as_received();
         let read = MessageParser::new().parse(&content).unwrap();
@@ -220,13 +234,7 @@ fn no_description_contains_the_boundary() {
 #[test]
 fn an_address_that_is_not_ascii_is_in_to_only() {
     let mail = composer()
-        .compose(
-            NotificationId(1),
-            &named(""),
-            "jürgen@bücher.example",
-            simple("Grüße", "ä", "ä"),
-            christmas(),
-        )
+        .compose(&of_event(1), &named(""), "jürgen@bücher.example", simple("Grüße", "ä", "ä"), christmas())
         .unwrap();
     assert_eq!(mail.to, "jürgen@xn--bcher-kva.example");
     assert!(mail.as_received().contains("\r\nTo: jürgen@xn--bcher-kva.example\r\n"));
@@ -234,7 +242,7 @@ fn an_address_that_is_not_ascii_is_in_to_only() {
     assert!(others.is_ascii());
     assert_eq!(
         composer()
-            .compose(NotificationId(1), &named("x"), "not an address", simple("", "", ""), christmas())
+            .compose(&of_event(1), &named("x"), "not an address", simple("", "", ""), christmas())
             .unwrap_err()
             .to_string(),
         "the address has spaces"
@@ -251,7 +259,7 @@ fn any_sender_makes_one_from_header() {
     ] {
         let mut composer = Composer::new(&config("events@example.org", name), &installation());
         let mail = composer
-            .compose(NotificationId(1), &named(""), "a@example.com", simple("s", "t", "h"), christmas())
+            .compose(&of_event(1), &named(""), "a@example.com", simple("s", "t", "h"), christmas())
             .unwrap();
         assert!(mail.as_received().starts_with(expected), "{}", header(&mail));
     }
@@ -268,7 +276,7 @@ fn a_mail_has_as_many_parts_as_its_content() {
     for count in 1..=all.len() {
         let content = Content { subject: "s".to_owned(), parts: all[..count].to_vec() };
         let mail =
-            composer().compose(NotificationId(1), &named(""), "a@example.com", content, christmas()).unwrap();
+            composer().compose(&of_event(1), &named(""), "a@example.com", content, christmas()).unwrap();
         let content = mail.as_received();
         let read = MessageParser::new().parse(&content).unwrap();
         assert_eq!(read.parts.len(), 1 + count);
