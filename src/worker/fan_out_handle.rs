@@ -10,7 +10,7 @@ use crate::channels::PreparedNotification;
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Counts;
 use crate::store::ledger::completion::Completion;
-use crate::store::ledger::snapshots::NewSnapshot;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 use crate::worker::lease::held::HeldLease;
 use crate::worker::recipient::Recipient;
 

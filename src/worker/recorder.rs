@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::batch::{LedgerBatch, RecordedBatch};
 use crate::store::ledger::completion::{Completing, Completion};
-use crate::store::ledger::snapshots::NewSnapshot;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recorder::batch::{BatchReceiver, BatchSender, batch_queue};

@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 
 use crate::store::backend::any::{AnyConnection, dispatch};
-use crate::store::ledger::snapshots::NewSnapshot;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 
 /// Writes the snapshots of notifications whose lease is valid and that have none.
 pub fn write(connection: &mut AnyConnection, rows: &[NewSnapshot<'_>]) -> QueryResult<()> {

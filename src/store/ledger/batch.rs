@@ -12,7 +12,8 @@ use crate::store::error::StoreError;
 use crate::store::ledger::acks::{AckedMessage, record_acks};
 use crate::store::ledger::completion::{Completing, Completion, complete_all};
 use crate::store::ledger::deliveries::insert_outcomes;
-use crate::store::ledger::snapshots::{NewSnapshot, insert_snapshots};
+use crate::store::ledger::snapshots::insert_snapshots;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 
 /// What is written together.
 #[derive(Debug, Clone, Copy, Default)]

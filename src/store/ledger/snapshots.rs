@@ -7,9 +7,8 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::domain::event_snapshot::EventSnapshot;
-use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
+use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
-use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Verdict};
 use crate::store::Store;
@@ -17,24 +16,10 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::insert_parts::insert_parts;
 use crate::store::backend::snapshots;
 use crate::store::error::StoreError;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 use crate::store::schema::{deliveries, notifications};
 
-/// A snapshot that is to be written, if its lease is valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewSnapshot<'a> {
-    /// The lease under which the notification is sent.
-    pub lease: Lease,
-    /// The snapshot.
-    pub json: &'a str,
-}
-
-/// The row that gets such a snapshot.
-#[diesel::dsl::auto_type]
-pub(crate) fn takes_snapshot(lease: Lease) -> _ {
-    let id: NotificationId = lease.notification_id;
-    let epoch: Epoch = lease.epoch;
-    notifications::id.eq(id).and(notifications::epoch.eq(epoch)).and(notifications::event_snapshot.is_null())
-}
+pub mod row;
 
 /// The notification about an event whose mails people got last, before another one.
 #[derive(Debug, Clone, PartialEq, Eq)]

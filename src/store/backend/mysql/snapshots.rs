@@ -6,7 +6,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text};
 
 use crate::store::backend::prepared::PreparedUpdate;
-use crate::store::ledger::snapshots::{NewSnapshot, takes_snapshot};
+use crate::store::ledger::snapshots::row::{NewSnapshot, takes_snapshot};
 use crate::store::schema::notifications;
 
 pub fn write(mysql: &mut MysqlConnection, rows: &[NewSnapshot<'_>]) -> QueryResult<()> {

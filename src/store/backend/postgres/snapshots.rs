@@ -6,7 +6,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Text};
 
 use crate::domain::ids::{Epoch, NotificationId};
-use crate::store::ledger::snapshots::NewSnapshot;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 
 pub fn write(postgres: &mut PgConnection, rows: &[NewSnapshot<'_>]) -> QueryResult<()> {
     let update = UpdateSnapshots {

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::store::backend::prepared::PreparedUpdate;
-use crate::store::ledger::snapshots::{NewSnapshot, takes_snapshot};
+use crate::store::ledger::snapshots::row::{NewSnapshot, takes_snapshot};
 use crate::store::schema::notifications;
 
 pub fn write(sqlite: &mut SqliteConnection, rows: &[NewSnapshot<'_>]) -> QueryResult<()> {

@@ -4,7 +4,8 @@ use super::*;
 use crate::domain::event::Event;
 use crate::domain::event_snapshot::EventSnapshot;
 use crate::store::ledger::batch::LedgerBatch;
-use crate::store::ledger::snapshots::{EarlierNotification, NewSnapshot};
+use crate::store::ledger::snapshots::EarlierNotification;
+use crate::store::ledger::snapshots::row::NewSnapshot;
 
 fn event(title: &str) -> Event {
     Event {
