@@ -169,6 +169,7 @@ impl Runtime {
             page_size: config.worker.batch_size,
             one_mail_per_address: config.worker.one_mail_per_address,
             event_lookup_grace: config.worker.event_lookup_grace,
+            supersede: config.worker.supersede,
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),
             set_aside: bounded(1),

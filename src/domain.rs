@@ -22,6 +22,7 @@ pub mod priority;
 pub mod reminder;
 pub mod reply_to;
 pub mod session;
+pub mod superseding;
 pub mod time_zone;
 pub mod times;
 pub mod user;

@@ -20,7 +20,6 @@ use crate::config::Config;
 use crate::config::email::Route;
 use crate::domain::event::Event;
 use crate::domain::ids::NotificationId;
-use crate::domain::lease::Lease;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification::Notification;
 use crate::domain::notification_facts::NotificationFacts;
@@ -28,7 +27,6 @@ use crate::domain::outcome::Counts;
 use crate::exit_code::MISCONFIGURED;
 use crate::observe::health::Health;
 use crate::process_id;
-use crate::store::error::StoreError;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::text::clean::one_line;
@@ -44,7 +42,9 @@ mod candidate;
 mod events;
 mod lease;
 mod missing_event;
+mod reopening;
 mod summary;
+mod superseded;
 
 /// How often the progress is drawn again.
 const TICK: Duration = Duration::from_millis(500);
@@ -126,7 +126,11 @@ fn retry(
         || anyhow!("another process has started to send notification {id} meanwhile; see: fanmail status");
     let lease = RetryLease::take(context, record, note)?.ok_or_else(taken_by_another)?;
     let held = Arc::clone(lease.held());
-    let notification = match reopen(context, record, held.lease, args) {
+    if let Err(halt) = superseded::check(context, record, &held) {
+        let notification = superseded::close(context, &record.notification, &held, &halt);
+        return Ok(Sent { notification, result: Err(halt) });
+    }
+    let notification = match reopening::reopen(context, record, held.lease, args) {
         Ok(reopened) => reopened?.ok_or_else(taken_by_another)?,
         Err(Stopped) => return Ok(Sent { notification: record.notification, result: Err(Halt::Stopping) }),
     };
@@ -135,6 +139,10 @@ fn retry(
     let facts = NotificationFacts::new(notification.kind, event, details);
     let mut claim = Claim { notification, facts, held, resumed: true, scope, one_mail_per_address };
     let result = send_and_complete(context, health, &mut claim, record.state)?;
+    if let Err(halt) = result {
+        let notification = superseded::close(context, &notification, &claim.held, &halt);
+        return Ok(Sent { notification, result: Err(halt) });
+    }
     Ok(Sent { notification, result })
 }
 
@@ -181,36 +189,6 @@ fn has_undecided(context: &Context, notification: &Notification) -> anyhow::Resu
         Ok(tally) => Ok(tally.map(|tally| tally.pending > 0 || (tally.deferred > 0 && !context.dummy))?),
         Err(Stopped) => Ok(true),
     }
-}
-
-/// Deletes the outcomes that are tried again, and starts a notification that is not completed. `None` when the lease is not
-/// valid any more. A dry run deletes none: it would replace failures by outcomes of mails that it does not send.
-fn reopen(
-    context: &Context,
-    record: &NotificationRecord,
-    lease: Lease,
-    args: &RetryArgs,
-) -> Result<Result<Option<Notification>, StoreError>, Stopped> {
-    let Context { store, database_retry, .. } = context;
-    database_retry.while_transient(|| {
-        if !context.dummy && store.reopen_failed(lease, args.permanent_too)?.is_none() {
-            return Ok(None);
-        }
-        if !context.dummy
-            && args.permanent_too
-            && store.reopen_without_address(lease, &record.notification)?.is_none()
-        {
-            return Ok(None);
-        }
-        if args.dummy_too && store.reopen_dry_run(lease)?.is_none() {
-            return Ok(None);
-        }
-        match record.state {
-            NotificationState::Completed => Ok(Some(record.notification)),
-            NotificationState::Abandoned | NotificationState::SetAside => store.freeze_audience(lease),
-            NotificationState::Waiting | NotificationState::Running => store.start_notification(lease),
-        }
-    })
 }
 
 /// Completes a notification that was not completed before, if everyone is decided or deferred.

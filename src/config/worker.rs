@@ -9,6 +9,7 @@ use crate::config::{defer_schedule, reminders};
 
 /// Sizes, retries and timeouts of the worker.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
 pub struct WorkerConfig {
     /// Recipients per page (`BATCH_SIZE`).
     pub batch_size: u32,
@@ -30,6 +31,8 @@ pub struct WorkerConfig {
     pub outbox: bool,
     /// Whether participants of an event who have one address get one mail together (`ONE_MAIL_PER_ADDRESS`).
     pub one_mail_per_address: bool,
+    /// Whether a newer notification of an event ends an older one that is not finished (`SUPERSEDE`).
+    pub supersede: bool,
     /// How long before the start of an event people are reminded of it, the longest first (`REMINDERS`); empty: never.
     pub reminders: Vec<Duration>,
     /// Which mails there are for which routing keys (`ROUTES_FILE`).
@@ -62,6 +65,7 @@ impl WorkerConfig {
             stale_after: read_stale_after(reader, "STALE_AFTER"),
             outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
+            supersede: reader.flag("SUPERSEDE").unwrap_or(true),
             reminders: read_reminders(reader, "REMINDERS"),
             routes_file: reader.text("ROUTES_FILE").map(PathBuf::from),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),

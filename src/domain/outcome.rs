@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use crate::domain::ids::ParticipantId;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::text::clean::cut;
 
@@ -99,6 +99,9 @@ impl Verdict {
     /// The detail of participants who were deferred until their event was cancelled.
     pub const CANCELLED: &str = "the event was cancelled meanwhile";
 
+    /// The detail of [`Self::superseded_by`], before the key.
+    pub const SUPERSEDED_BY: &str = "superseded by ";
+
     /// Why a deferred reminder is not sent any more.
     pub const HAS_BEGUN: &str = "the event has begun meanwhile";
 
@@ -115,6 +118,12 @@ impl Verdict {
     #[must_use]
     pub fn same_address(first: ParticipantId) -> Self {
         Self::Skipped(format!("{}{first}", Self::SAME_ADDRESS))
+    }
+
+    /// Skipped, because the notification `newer` says what there is to say now.
+    #[must_use]
+    pub fn superseded_by(newer: NotificationId) -> Self {
+        Self::Skipped(format!("{}{newer}", Self::SUPERSEDED_BY))
     }
 
     /// The participant whom the detail of such an outcome names.

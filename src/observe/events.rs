@@ -14,4 +14,5 @@ pub mod relay;
 pub mod reminders;
 pub mod routes;
 pub mod set_aside;
+pub mod superseding;
 pub mod without_message;

@@ -104,6 +104,8 @@ pub struct Metrics {
     pub breaker_open: Gauge,
     /// Notifications that were completed.
     pub completed: Counter,
+    /// Notifications that a newer one of their event has ended.
+    pub superseded: Counter,
     /// Messages put into the dead-letter queue.
     pub dead_letters: Counter,
     /// Messages that no route is for.
@@ -170,6 +172,11 @@ impl Metrics {
                 "Notifications completed: every participant has an outcome.",
                 &self.completed,
             ),
+            (
+                "notifications_superseded",
+                "Notifications that a newer one of their event has ended.",
+                &self.superseded,
+            ),
             ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
             ("messages_ignored", "Messages acked without a mail: no route matches.", &self.messages_ignored),
             ("replies", "Replies that the broker has confirmed.", &self.replies),
@@ -199,49 +206,50 @@ impl Metrics {
             ),
             ("broker_reconnects", "Connections to the broker after the first.", &self.broker_reconnects),
         ];
-        let mut lines: Vec<String> = counters
+        let counters = counters.into_iter().map(|(name, help, counter)| {
+            describe(&format!("fanmail_{name}_total"), "counter", help, counter.get())
+        });
+        let gauges = self
+            .gauges()
             .into_iter()
-            .map(|(name, help, counter)| {
-                describe(&format!("fanmail_{name}_total"), "counter", help, counter.get())
-            })
-            .collect();
-        lines.push(describe(
-            "fanmail_unrecorded",
-            "gauge",
-            "Mails accepted by the relay and not recorded in the ledger yet.",
-            self.unrecorded.get(),
-        ));
-        lines.push(describe(
-            "fanmail_deferrals",
-            "gauge",
-            "Deferred mails in the database, of all workers.",
-            self.deferrals.get(),
-        ));
-        lines.push(describe(
-            "fanmail_set_aside",
-            "gauge",
-            "Notifications that are set aside because something cannot be read, of all workers, up to 200.",
-            self.set_aside.get(),
-        ));
-        lines.push(describe(
-            "fanmail_pace_per_second",
-            "gauge",
-            "Mails per second that the relay takes while it asks for fewer; 0 while it does not.",
-            self.pace_per_second.get(),
-        ));
-        lines.push(describe(
-            "fanmail_connections_in_use",
-            "gauge",
-            "Connections to the relay that may be open: SMTP_CONNECTIONS, or fewer if the relay refuses some.",
-            self.connections_in_use.get(),
-        ));
-        lines.push(describe(
-            "fanmail_breaker_open",
-            "gauge",
-            "1 while sending is paused because the relay is down or refuses everyone.",
-            self.breaker_open.get(),
-        ));
-        lines.concat()
+            .map(|(name, help, value)| describe(&format!("fanmail_{name}"), "gauge", help, value));
+        counters.chain(gauges).collect()
+    }
+
+    /// Name, help and value of each number that goes up and down.
+    fn gauges(&self) -> [(&'static str, &'static str, String); 6] {
+        [
+            (
+                "unrecorded",
+                "Mails accepted by the relay and not recorded in the ledger yet.",
+                self.unrecorded.get().to_string(),
+            ),
+            (
+                "deferrals",
+                "Deferred mails in the database, of all workers.",
+                self.deferrals.get().to_string(),
+            ),
+            (
+                "set_aside",
+                "Notifications that are set aside because something cannot be read, of all workers, up to 200.",
+                self.set_aside.get().to_string(),
+            ),
+            (
+                "pace_per_second",
+                "Mails per second that the relay takes while it asks for fewer; 0 while it does not.",
+                self.pace_per_second.get().to_string(),
+            ),
+            (
+                "connections_in_use",
+                "Connections to the relay that may be open: SMTP_CONNECTIONS, or fewer if the relay refuses some.",
+                self.connections_in_use.get().to_string(),
+            ),
+            (
+                "breaker_open",
+                "1 while sending is paused because the relay is down or refuses everyone.",
+                self.breaker_open.get().to_string(),
+            ),
+        ]
     }
 }
 

@@ -74,6 +74,17 @@ impl NotificationLine {
         self.record.state.is_open()
     }
 
+    /// Its state in words. One that a newer notification has ended is completed, too.
+    #[must_use]
+    pub fn state(&self) -> String {
+        match self.record.superseded_by {
+            Some(newer) if self.record.state == NotificationState::Completed => {
+                format!("superseded by {newer}")
+            }
+            _ => self.record.state.as_str().to_owned(),
+        }
+    }
+
     /// The process that holds its lease, as `host:pid`.
     #[must_use]
     pub fn worker(&self) -> Option<&str> {
@@ -99,6 +110,7 @@ impl NotificationLine {
             r#type: record.notification.kind.as_str(),
             message_id: record.message_key.as_deref(),
             state: record.state.as_str(),
+            superseded_by: record.superseded_by,
             reason: record.reason.as_deref(),
             received_at: time(record.received_at),
             completed_at: record.completed_at.map(time),
@@ -128,6 +140,7 @@ pub struct JsonNotification<'a> {
     r#type: &'static str,
     message_id: Option<&'a str>,
     state: &'static str,
+    superseded_by: Option<NotificationId>,
     reason: Option<&'a str>,
     received_at: String,
     completed_at: Option<String>,
@@ -188,6 +201,7 @@ pub(crate) mod tests {
                 broker_session: None,
                 reason,
                 not_before: None,
+                superseded_by: None,
             },
             tally: Tally {
                 participants,
@@ -254,9 +268,9 @@ pub(crate) mod tests {
         let json =
             [done, running, abandoned].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
-        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"dry_run":0,"failed":3,"failed_permanent":1,"skipped":1,"same_address":0,"no_address":0,"deferred":12,"pending":0}
-        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":250}
-        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":15}
+        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","superseded_by":null,"reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"dry_run":0,"failed":3,"failed_permanent":1,"skipped":1,"same_address":0,"no_address":0,"deferred":12,"pending":0}
+        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","superseded_by":null,"reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":250}
+        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","superseded_by":null,"reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":15}
         "#);
     }
 }

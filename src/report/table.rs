@@ -82,16 +82,12 @@ fn aligned(row: &Cells, columns: &[usize], widths: &[usize]) -> String {
 fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     let NotificationLine { record, tally, .. } = line;
     let [participants, sent, dry_run, failed, skipped, same_address, deferred, pending] = numbers(tally);
-    let state = record.state.as_str();
+    let state = line.state();
     [
         line.id().to_string(),
         record.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
         record.notification.kind.to_string(),
-        if line.is_unfinished() {
-            format!("{state} {}", age(now - record.received_at))
-        } else {
-            state.to_owned()
-        },
+        if line.is_unfinished() { format!("{state} {}", age(now - record.received_at)) } else { state },
         record.received_at.format("%F %H:%M").to_string(),
         participants,
         sent,

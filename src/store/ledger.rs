@@ -25,4 +25,6 @@ pub mod same_address;
 pub mod sessions;
 pub mod set_aside;
 pub mod snapshots;
+pub mod superseding;
 pub mod tally;
+pub mod undecided;

@@ -67,6 +67,7 @@ mod redelivery;
 mod results;
 mod source;
 mod startable;
+mod superseding;
 pub mod task;
 mod tasks;
 mod without_message;

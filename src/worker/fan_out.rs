@@ -11,6 +11,8 @@
 //!                                                      a shutdown, at any point ─► Interrupted
 //! ```
 //!
+//! One that a newer notification of its event supersedes ends at once, as completed (`fan_out/superseding`).
+//!
 //! Start reading fanmail here, from top to bottom. How a lease is waited for stands in `fan_out/turn`.
 //! Rendering and SMTP are left to the lanes (`delivery`), writing outcomes to the `recorder`, and messages and acks to
 //! the `dispatcher`.
@@ -33,6 +35,7 @@ use crate::worker::fan_out::completion::CompletionCheck;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
 use crate::worker::fan_out::retries::{RetryQueue, WhoseTurn};
+use crate::worker::fan_out::superseding::end_older;
 use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
 use crate::worker::fan_out::wait_permit::WaitPermit;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
@@ -61,6 +64,7 @@ pub mod retries;
 mod row_by_row;
 mod set_aside;
 pub mod shared_addresses;
+pub mod superseding;
 pub mod turn;
 mod unreadable;
 mod unserved;
@@ -91,7 +95,7 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
                 Some(result) => return Ok(result),
                 None => wait_for_next_turn(context, opened, &leased)?,
             },
-            Err(Halt::TakenOver) => wait_for_next_turn(context, opened, &leased)?,
+            Err(Halt::TakenOver | Halt::Superseded(_)) => wait_for_next_turn(context, opened, &leased)?,
             Err(Halt::Stopping) => {
                 context.leases.release(&leased.held);
                 return Err(Stopped);
@@ -100,11 +104,19 @@ fn run_to_end(context: &Context, opened: &OpenedMessage) -> Result<FanOutResult,
     }
 }
 
-/// Looks up the event of the notification, sends to everyone, and completes the notification.
+/// Looks up the event, sends to everyone, and completes the notification. Once a newer one supersedes it, everyone else is skipped.
 ///
 /// # Errors
 /// When a shutdown is requested first, another worker has taken over, or something cannot be read.
 pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutResult, Halt> {
+    match look_up_and_send(context, leased) {
+        Err(Halt::Superseded(newer)) => leased.close_for(context, newer),
+        result => result,
+    }
+}
+
+fn look_up_and_send(context: &Context, leased: &Leased) -> Result<FanOutResult, Halt> {
+    leased.check_newer(context)?;
     let facts = match event_lookup::look_up(context, &leased.notification, leased.details.as_ref())? {
         Ok(found) => found,
         Err(missing) => return leased.abandon(context, &missing),
@@ -112,16 +124,15 @@ pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutRes
     if let Some(reason) = reminder::why_not(context, &leased.notification, facts.event.as_ref())? {
         return leased.leave_out(context, &reason);
     }
+    end_older(context, &leased.notification, &leased.held)?;
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     let (held, scope) = (Arc::clone(&leased.held), leased.scope);
     if scope != Scope::SetAside {
         events::notification::started(&notification, resumed, context.dummy);
     }
     let one_mail_per_address = context.one_mail_per_address;
-    send_and_complete(
-        context,
-        &mut Claim { notification, facts, held, resumed, scope, one_mail_per_address },
-    )?;
+    let mut claim = Claim { notification, facts, held, resumed, scope, one_mail_per_address };
+    send_and_complete(context, &mut claim)?;
     Ok(FanOutResult::Completed(notification))
 }
 
@@ -174,7 +185,7 @@ pub fn send_claimed(
     send(context, claim, false, on_progress).map(|(counts, _)| counts)
 }
 
-/// The same. If it `completes`, the recorder may complete the notification together with the last outcomes.
+/// The same. If it `completes`, the recorder may complete the notification with the last outcomes.
 fn send(
     context: &Context,
     claim: &Claim,
@@ -268,16 +279,6 @@ impl<'a> FanOut<'a> {
                 return Ok(());
             }
         }
-    }
-
-    fn check_interrupts(&self) -> Result<(), Halt> {
-        if self.context.shutdown.requested() {
-            return Err(Halt::Stopping);
-        }
-        if self.handle.held.is_lost() {
-            return Err(Halt::TakenOver);
-        }
-        Ok(())
     }
 
     /// Sends a recipient to the lanes. While they are busy, reads ahead or waits for a slot in their queue.

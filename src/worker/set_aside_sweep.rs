@@ -151,7 +151,9 @@ impl SetAsideSweep {
             Ok(FanOutResult::Completed(_)) => context.announce_completed(notification.id),
             Ok(_) => {}
             Err(Halt::Unreadable(what)) => drop(leased.set_aside(context, &what)?),
-            Err(Halt::TakenOver) => log::debug!("notification {}: another process tries it", notification.id),
+            Err(Halt::TakenOver | Halt::Superseded(_)) => {
+                log::debug!("notification {}: another process tries it", notification.id);
+            }
             Err(Halt::Stopping) => {
                 context.leases.release(&leased.held);
                 return Err(Stopped);

@@ -10,5 +10,6 @@ mod recorder;
 mod refusals;
 mod set_aside;
 mod snapshots;
+mod superseding;
 pub(super) mod support;
 mod throttling;

@@ -57,6 +57,7 @@ mod several_workers;
 mod side_by_side;
 mod signals;
 mod status;
+mod superseding;
 mod systems;
 mod text_keys;
 mod unreadable_rows;

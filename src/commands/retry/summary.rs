@@ -65,6 +65,11 @@ pub(super) fn finish(store: &Store, sent: &Sent, dry_run: bool) -> anyhow::Resul
             "some people got no mail: {}; correct the data or the view, then run the same command again",
             mask(&one_line(what))
         ),
+        Err(Halt::Superseded(newer)) => bail!(
+            "notification {} is superseded by notification {newer}, which says what there is to say now: nobody is sent the older \
+             one any more. If people have not got the newer one, send it with: fanmail retry --notification {newer}",
+            notification.id
+        ),
         Err(Halt::TakenOver) => bail!(
             "this process was frozen or cut off from the database, and another one sends this notification now"
         ),

@@ -32,13 +32,7 @@ impl Store {
         self.write("abandon a notification", |connection| {
             let abandoned = abandon(connection, lease, reason)?;
             if abandoned && is_untouched(connection, lease.notification_id)? {
-                let nobody = Audience::Event { id: EventId::Number(0), up_to: ParticipantId::MIN };
-                diesel::update(notifications::table.find(lease.notification_id))
-                    .set((
-                        notifications::audience.eq(nobody.as_str()),
-                        notifications::max_participant_id.eq(nobody.end()),
-                    ))
-                    .execute(connection)?;
+                set_for_no_one(connection, lease.notification_id)?;
             }
             Ok(abandoned)
         })
@@ -79,8 +73,20 @@ pub(crate) fn abandon(connection: &mut AnyConnection, lease: Lease, reason: &str
     Ok(abandoned > 0 || abandoned_before.count().get_result::<i64>(connection)? > 0)
 }
 
+/// The notification is for no one.
+pub(crate) fn set_for_no_one(connection: &mut AnyConnection, id: NotificationId) -> QueryResult<()> {
+    let nobody = Audience::Event { id: EventId::Number(0), up_to: ParticipantId::MIN };
+    diesel::update(notifications::table.find(id))
+        .set((
+            notifications::audience.eq(nobody.as_str()),
+            notifications::max_participant_id.eq(nobody.end()),
+        ))
+        .execute(connection)
+        .map(drop)
+}
+
 /// Whether no recipient of the notification is decided, deferred or listed.
-fn is_untouched(connection: &mut AnyConnection, id: NotificationId) -> QueryResult<bool> {
+pub(crate) fn is_untouched(connection: &mut AnyConnection, id: NotificationId) -> QueryResult<bool> {
     let decided: Option<ParticipantId> = deliveries::table
         .filter(deliveries::notification_id.eq(id))
         .select(deliveries::participant_id)

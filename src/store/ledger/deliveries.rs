@@ -14,8 +14,10 @@ use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::deferrals::recording::{concern_deferrals, update_deferrals};
-use crate::store::ledger::row::DeliveryRow;
+use crate::store::ledger::deliveries::row::DeliveryRow;
 use crate::store::schema::deliveries;
+
+pub(crate) mod row;
 
 impl Store {
     /// Which participants with `after < id <= up_to` have an outcome already. Deferred ones have none: see

@@ -1,4 +1,4 @@
-//! Rows of the ledger as Rust types: a notification with its state and lease, and an outcome to be inserted.
+//! A notification of the ledger with its state and lease as Rust types.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -8,15 +8,12 @@ use crate::domain::audience::Audience;
 use crate::domain::channel::ChannelName;
 use crate::domain::ids::{Epoch, EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
-use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::details::{DetailsJson, MessageDetails};
 use crate::domain::notification::Notification;
-use crate::domain::outcome::{Outcome, Permanence, Verdict};
 use crate::domain::priority::Priority;
 use crate::store::backend::any::AnyConnection;
-use crate::store::backend::clock::DatabaseTime;
-use crate::store::schema::{deliveries, notifications};
+use crate::store::schema::notifications;
 
 /// The state of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +114,8 @@ pub struct NotificationRecord {
     pub reason: Option<String>,
     /// When it is tried again, if it is set aside, UTC.
     pub not_before: Option<NaiveDateTime>,
+    /// The newer notification that has ended it, or is about to.
+    pub superseded_by: Option<NotificationId>,
 }
 
 impl NotificationRecord {
@@ -180,6 +179,7 @@ pub(crate) struct NotificationRow {
     pub(crate) delivered_at: Option<NaiveDateTime>,
     reason: Option<String>,
     not_before: Option<NaiveDateTime>,
+    superseded_by: Option<NotificationId>,
 }
 
 impl NotificationRow {
@@ -220,6 +220,7 @@ impl NotificationRow {
             broker_session: row.broker_session,
             reason: row.reason,
             not_before: row.not_before,
+            superseded_by: row.superseded_by,
             holder: row.lease_owner.zip(row.lease_until).map(|(owner, until)| Holder {
                 owner,
                 until,
@@ -250,51 +251,4 @@ pub(crate) fn find_event_id(
         .optional()?;
     let (event_id, event_key) = columns.unwrap_or_default();
     event_id_of(event_id, event_key.as_deref()).map_err(|key| unknown_word(notification_id, "event", &key))
-}
-
-/// A row of `deliveries` to be, with the epoch that its notification must have.
-#[derive(Insertable)]
-#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
-pub(crate) struct DeliveryRow {
-    #[diesel(skip_insertion)]
-    pub epoch: Epoch,
-    pub notification_id: NotificationId,
-    pub participant_id: ParticipantId,
-    pub status: &'static str,
-    pub attempts: i32,
-    pub permanent: bool,
-    pub smtp_code: Option<i32>,
-    pub detail: Option<String>,
-    pub decided_at: DatabaseTime,
-}
-
-impl DeliveryRow {
-    /// `None` for a mail that is deferred.
-    pub fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Option<Self> {
-        let (permanent, smtp_code, detail) = match &outcome.verdict {
-            Verdict::Sent => (false, None, None),
-            Verdict::DryRun => (false, None, Some(Verdict::DRY_RUN)),
-            Verdict::Skipped(reason) => (false, None, Some(reason.as_str())),
-            Verdict::Failed { permanence, code, detail } => {
-                (*permanence == Permanence::Permanent, *code, Some(detail.as_str()))
-            }
-            Verdict::Deferred { .. } => return None,
-        };
-        Some(Self {
-            epoch: outcome.lease.epoch,
-            notification_id: outcome.lease.notification_id,
-            participant_id: outcome.participant_id,
-            status: outcome.verdict.status()?.as_str(),
-            attempts: i32::try_from(outcome.attempts).unwrap_or(i32::MAX),
-            permanent,
-            smtp_code: smtp_code.map(i32::from),
-            detail: detail.map(str::to_owned),
-            decided_at,
-        })
-    }
-
-    /// Whether its lease is one of the current ones.
-    pub fn is_valid(&self, current: &[Lease]) -> bool {
-        current.contains(&Lease { notification_id: self.notification_id, epoch: self.epoch })
-    }
 }

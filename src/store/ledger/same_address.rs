@@ -20,7 +20,7 @@ use crate::store::schema::{INSERT_ROWS, deliveries};
 pub struct SkippedForAddress {
     /// Its key.
     pub id: ParticipantId,
-    /// The one that is to get the mail. `None` when that one has got it, or was skipped because the event was cancelled.
+    /// The one that is to get the mail. `None` when that one has got it, or was skipped because of a newer notification.
     pub first: Option<ParticipantId>,
 }
 
@@ -232,17 +232,19 @@ fn without_settled(
     Ok(rows.into_iter().map(skipped).collect())
 }
 
-/// Those of the participants who have got the mail, or were skipped because the event was cancelled.
+/// Those of the participants who have got the mail, or were skipped because of a newer notification.
 fn find_settled(
     connection: &mut AnyConnection,
     notification_id: NotificationId,
     ids: &[ParticipantId],
 ) -> QueryResult<Vec<ParticipantId>> {
-    let cancelled =
-        deliveries::status.eq(Status::Skipped.as_str()).and(deliveries::detail.eq(Verdict::CANCELLED));
+    let has_newer = deliveries::detail
+        .eq(Verdict::CANCELLED)
+        .or(deliveries::detail.like(format!("{}%", Verdict::SUPERSEDED_BY)));
+    let outdated = deliveries::status.eq(Status::Skipped.as_str()).and(has_newer);
     of_notification(notification_id)
         .filter(deliveries::participant_id.eq_any(ids))
-        .filter(deliveries::status.eq(Status::Sent.as_str()).or(cancelled))
+        .filter(deliveries::status.eq(Status::Sent.as_str()).or(outdated))
         .select(deliveries::participant_id)
         .load(connection)
 }

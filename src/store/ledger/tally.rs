@@ -132,7 +132,7 @@ fn tally_ledger(connection: &mut AnyConnection, notification_id: NotificationId)
 }
 
 /// Notifications of one event, or of all.
-fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, MultiBackend> {
+pub(crate) fn of_event<'a>(event_id: Option<EventId>) -> notifications::BoxedQuery<'a, MultiBackend> {
     match event_id {
         Some(EventId::Number(id)) => notifications::table.filter(notifications::event_id.eq(id)).into_boxed(),
         Some(EventId::Text(key)) => {

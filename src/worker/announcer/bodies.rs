@@ -163,6 +163,7 @@ mod tests {
             broker_session: None,
             reason: None,
             not_before: None,
+            superseded_by: None,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
 use crate::worker::fan_out::due::DuePages;
 use crate::worker::fan_out::page::Decided;
+use crate::worker::fan_out::superseding;
 use crate::worker::lease::held::HeldLease;
 
 /// Runs to its end, or until a shutdown is requested. Does nothing when another worker was quicker.
@@ -28,6 +29,9 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
     let take_over = || context.leases.take_over(record, epoch);
     // Stopped: nothing was leased.
     let Ok(Some(held)) = context.database_retry.until_ok(take_over) else { return };
+    if !held.begin() {
+        return;
+    }
     let begun_at = Instant::now();
     let tried = try_due(context, record, &held);
     // A run that was interrupted may have recorded failures, too.
@@ -39,6 +43,10 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
         Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
         // Deferred mails wait one by one for what cannot be read.
         Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}
+        Err(Halt::Superseded(newer)) => {
+            let closed = superseding::close(context, &notification, &held, newer);
+            log::debug!("notification {}: its deferred mails are superseded: {closed:?}", notification.id);
+        }
         Err(Halt::TakenOver) => tell_of_lost_lease(context, record),
     }
     context.leases.release(&held);
@@ -68,6 +76,9 @@ pub(in crate::worker) fn has_vanished(
 
 fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>) -> Result<Counts, Halt> {
     let notification = &record.notification;
+    if let Some(newer) = superseding::find_newer(context, notification, record.details.as_ref())? {
+        return Err(Halt::Superseded(newer));
+    }
     let postpone = |why: &str| {
         postpone_all(context, notification, held, why)?;
         Ok(Counts::default())

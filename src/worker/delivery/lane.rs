@@ -124,6 +124,9 @@ impl<C: Channel> Lane<C> {
     /// Submits one job and does what follows from the reply.
     fn send(&mut self, shared: &LaneShared, prepared_job: PreparedJob<C::Prepared>) {
         let PreparedJob { mut job, prepared, pipelined_at } = prepared_job;
+        if pipelined_at.is_none() && job.fan_out.held.is_over() {
+            return job.give_back();
+        }
         let LaneShared { breaker, connection_limit, pace, shutdown, .. } = shared;
         let admission = match breaker.admit(&job.candidate(), shutdown) {
             Entry::Admitted(admission) => admission,
@@ -131,7 +134,7 @@ impl<C: Channel> Lane<C> {
             Entry::Stopping => return job.give_back(),
         };
         let admitted_at = admission.admitted_at;
-        let Some(turn) = pace.acquire(admitted_at, shutdown, || job.fan_out.held.is_lost()) else {
+        let Some(turn) = pace.acquire(admitted_at, shutdown, || job.fan_out.held.is_over()) else {
             return job.give_back();
         };
         let (mut next_job, next_prepared) = self.next.take().map(|next| (next.job, next.prepared)).unzip();

@@ -96,7 +96,7 @@ impl<J> FairSender<'_, J> {
         Ok(())
     }
 
-    /// Waits for a slot, or for a reason to end: a shutdown, or the loss of the lease.
+    /// Waits for a slot, or for a reason to end: a shutdown, or that nothing more is to be sent under the lease.
     pub fn wait(&mut self, shutdown: &Shutdown, held: &HeldLease) {
         {
             let mut state = self.queue.state();
@@ -109,7 +109,7 @@ impl<J> FairSender<'_, J> {
         select! {
             recv(self.wakeup.1) -> _ => self.has_slot = true,
             recv(shutdown.receiver()) -> _ => {}
-            recv(held.lost()) -> _ => {}
+            recv(held.over()) -> _ => {}
         }
     }
 

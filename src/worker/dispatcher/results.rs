@@ -62,6 +62,7 @@ impl Dispatcher {
             self.context.metrics.redelivered_decided.add(1);
         }
         self.tasks.set_state(id, TaskState::Waiting(opened));
+        self.end_superseded(id);
     }
 
     fn completed_before(&mut self, id: TaskId, notification: &Notification, by_flag: bool) {

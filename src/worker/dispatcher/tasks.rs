@@ -59,12 +59,12 @@ impl Tasks {
     }
 
     /// Adds a notification that no message carries, behind the others of its event.
-    pub fn add_without_message(&mut self, notification: WithoutMessage) {
+    pub fn add_without_message(&mut self, notification: WithoutMessage) -> TaskId {
         let WithoutMessage { message, identity, opened, place } = notification;
         let (place, state) = (Some(place), TaskState::Waiting(opened));
         let urgency = Urgency::Usual;
         let (source, receipt, reply_to) = (None, None, None);
-        self.insert(Task { message, identity, source, urgency, receipt, reply_to, place, state });
+        self.insert(Task { message, identity, source, urgency, receipt, reply_to, place, state })
     }
 
     fn insert(&mut self, task: Task) -> TaskId {
@@ -136,6 +136,17 @@ impl Tasks {
                 let queue = self.queues.get(&line)?;
                 queue.iter().copied().find(|other| *other != id && self.by_id.get(other).is_some_and(has_it))
             }
+        }
+    }
+
+    /// The task of the event of `id` whose fan-out runs.
+    #[must_use]
+    pub fn running_before(&self, id: TaskId) -> Option<(&Task, NotificationId)> {
+        let queue = self.queues.get(&Line::of(id, self.by_id.get(&id)?))?;
+        let first = self.by_id.get(queue.front()?)?;
+        match first.state {
+            TaskState::Running(notification_id) => Some((first, notification_id)),
+            _ => None,
         }
     }
 

@@ -12,7 +12,8 @@ impl Dispatcher {
     /// Adds what was handed over.
     pub(super) fn take_without_message(&mut self) {
         for notification in self.context.intake.take() {
-            self.tasks.add_without_message(notification);
+            let id = self.tasks.add_without_message(notification);
+            self.end_superseded(id);
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Context {
     pub one_mail_per_address: bool,
     /// How long an event that is not in the database is looked up again.
     pub event_lookup_grace: Duration,
+    /// Whether a newer notification of an event ends an older one (`SUPERSEDE`).
+    pub supersede: bool,
     /// Whether mails only seem to be sent (`EMAIL_DUMMY_MODE`).
     pub dummy: bool,
     /// Counters of the process.
@@ -135,6 +137,8 @@ pub enum Halt {
     Stopping,
     /// Another worker has taken the notification over.
     TakenOver,
+    /// This newer notification says what there is to say now.
+    Superseded(NotificationId),
     /// Something of the application's data cannot be read: what, and why. Nothing else is left to be sent.
     Unreadable(String),
 }

@@ -52,6 +52,16 @@ impl FanOut<'_> {
         self.retries.retry_refused(Instant::now(), |refused_at| acceptances.any_after(refused_at));
     }
 
+    pub(super) fn check_interrupts(&self) -> Result<(), Halt> {
+        let held = &self.handle.held;
+        match held.superseded_by() {
+            _ if self.context.shutdown.requested() => Err(Halt::Stopping),
+            _ if held.is_lost() => Err(Halt::TakenOver),
+            Some(newer) => Err(Halt::Superseded(newer)),
+            None => Ok(()),
+        }
+    }
+
     /// Tells the recorder that the jobs in flight are the last ones, if they are.
     pub(super) fn expect_last(&mut self) {
         let total = self.counts.total() + self.in_flight;
@@ -84,7 +94,7 @@ impl FanOut<'_> {
             recv(self.reports) -> report => if let Ok(report) = report { self.apply_report(report, on_progress) },
             recv(due) -> _ => {}
             recv(self.context.shutdown.receiver()) -> _ => return Err(Halt::Stopping),
-            recv(self.handle.held.lost()) -> _ => return Err(Halt::TakenOver),
+            recv(self.handle.held.over()) -> _ => self.check_interrupts()?,
         }
         Ok(())
     }

@@ -138,7 +138,7 @@ pub(super) fn wait_for_next_turn(
     held.mark_lost();
     let epoch = Some(held.lease.epoch);
     let row = context.database_retry.until_ok(|| context.store.find_notification(notification.id))?;
-    if row.is_some_and(|row| Sought { opened, epoch }.is_it(&row)) {
+    if !held.is_given_up() && row.is_some_and(|row| Sought { opened, epoch }.is_it(&row)) {
         events::notification::taken_over(notification);
     }
     wait_for_lease(context, opened, notification, epoch)

@@ -86,7 +86,7 @@ impl UnreadablePeople {
                 self.add_rest(what);
                 Ok(Page::default())
             }
-            Err(Halt::Stopping | Halt::TakenOver) => Err(Stopped),
+            Err(Halt::Stopping | Halt::TakenOver | Halt::Superseded(_)) => Err(Stopped),
         }
     }
 

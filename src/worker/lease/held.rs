@@ -1,11 +1,14 @@
-//! One lease of this process: until when it is certainly ours, and whether it is lost. Renewing it is left to `keeper`.
+//! One lease of this process: until when it is certainly ours, and whether it is lost, or its notification superseded. Renewing it
+//! is left to `keeper`.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::shutdown::{Shutdown, ShutdownTrigger, shutdown_pair};
 use crate::sync::lock;
@@ -21,9 +24,24 @@ pub struct HeldLease {
     pub lease: Lease,
     /// Before this, by our own clock, no other worker can have taken it: one term after the last renewal was requested.
     valid_until: Mutex<Instant>,
-    lost: Shutdown,
-    lost_trigger: Mutex<Option<ShutdownTrigger>>,
+    phase: Mutex<Phase>,
+    lost: AtomicBool,
+    superseded_by: OnceLock<NotificationId>,
+    /// Requested when nothing more is to be sent under it.
+    over: Shutdown,
+    over_trigger: Mutex<Option<ShutdownTrigger>>,
     _registration: Option<Registration<HeldLease>>,
+}
+
+/// How far the work under a lease is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The notification waits for its turn.
+    Waiting,
+    /// It may be sent.
+    Begun,
+    /// It was superseded while it waited: the lease is left to others.
+    GivenUp,
 }
 
 impl HeldLease {
@@ -47,9 +65,17 @@ impl HeldLease {
     }
 
     fn unregistered(lease: Lease, requested_at: Instant, term: Duration) -> Self {
-        let (trigger, lost) = shutdown_pair();
-        let valid_until = Mutex::new(requested_at + term);
-        Self { lease, valid_until, lost, lost_trigger: Mutex::new(Some(trigger)), _registration: None }
+        let (trigger, over) = shutdown_pair();
+        Self {
+            lease,
+            valid_until: Mutex::new(requested_at + term),
+            phase: Mutex::new(Phase::Waiting),
+            lost: AtomicBool::new(false),
+            superseded_by: OnceLock::new(),
+            over,
+            over_trigger: Mutex::new(Some(trigger)),
+            _registration: None,
+        }
     }
 
     /// Waits until the lease is certainly ours; `false` when it is lost, or when a shutdown is requested first. A process
@@ -76,18 +102,68 @@ impl HeldLease {
 
     /// Another worker has taken it.
     pub fn mark_lost(&self) {
-        drop(lock(&self.lost_trigger).take());
+        self.lost.store(true, Ordering::Release);
+        drop(lock(&self.over_trigger).take());
     }
 
     /// Whether another worker has taken it.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.lost.requested()
+        self.lost.load(Ordering::Acquire)
     }
 
-    /// For `select!`: becomes ready, with an error, once the lease is lost.
+    /// The notification is about to be sent. `false`: it was superseded while it waited, and the lease is left to others.
     #[must_use]
-    pub fn lost(&self) -> &Receiver<Infallible> {
-        self.lost.receiver()
+    pub fn begin(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        if *phase == Phase::Waiting {
+            *phase = Phase::Begun;
+        }
+        *phase == Phase::Begun
+    }
+
+    /// Its notification is superseded by `newer`: what has begun under it is to end. `false`: nothing has begun.
+    pub fn supersede(&self, newer: NotificationId) -> bool {
+        let has_begun = *lock(&self.phase) == Phase::Begun;
+        if has_begun {
+            self.superseded_by.get_or_init(|| newer);
+            drop(lock(&self.over_trigger).take());
+        }
+        has_begun
+    }
+
+    /// Leaves the lease to others, unless something has begun under it.
+    pub fn give_up(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let gives_up = *phase == Phase::Waiting;
+        if gives_up {
+            *phase = Phase::GivenUp;
+            self.mark_lost();
+        }
+        gives_up
+    }
+
+    /// Whether it was left to others before anything began under it.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        *lock(&self.phase) == Phase::GivenUp
+    }
+
+    /// What its notification is superseded by.
+    #[must_use]
+    pub fn superseded_by(&self) -> Option<NotificationId> {
+        self.superseded_by.get().copied()
+    }
+
+    /// Whether nothing more is to be sent under it: it is lost, or its notification is superseded.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_lost() || self.superseded_by.get().is_some()
+    }
+
+    /// For `select!`: becomes ready, with an error, once [`Self::is_over`].
+    #[must_use]
+    pub fn over(&self) -> &Receiver<Infallible> {
+        self.over.receiver()
     }
 }

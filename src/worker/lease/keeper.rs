@@ -28,6 +28,9 @@ pub(super) const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Longest wait for the release of a lease: a database that is frozen must not hold up the end of a fan-out.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often this process looks whether a notification that it works on is superseded: what supersedes it waits for its end.
+const SUPERSEDED_INTERVAL: Duration = Duration::from_millis(500);
+
 /// A lease of this process that it does not know of so long is one that it never will: the reply to the commit was lost. A reply
 /// that came is known within milliseconds.
 const UNKNOWN_FOR: Duration = Duration::from_secs(3);
@@ -159,6 +162,20 @@ impl Leases {
         }
     }
 
+    /// Has what this process sends for a notification end, because `newer` supersedes it.
+    pub fn supersede(&self, notification_id: NotificationId, newer: NotificationId) {
+        for held in self.keeper.held.alive() {
+            if held.lease.notification_id == notification_id {
+                held.supersede(newer);
+            }
+        }
+    }
+
+    /// Looks at once what is superseded of that which this process works on.
+    pub fn look_for_superseded(&self) {
+        self.keeper.look_for_superseded();
+    }
+
     /// How many leases the keeper knows.
     #[cfg(test)]
     pub(crate) fn tracked(&self) -> usize {
@@ -195,12 +212,16 @@ impl LeaseKeeper {
         }
     }
 
-    /// Releases leases until `deadline`.
+    /// Releases leases until `deadline`, and looks for those that are superseded.
     fn release_until(&self, deadline: Instant, releases: &Receiver<Release>) -> Result<(), RecvError> {
+        let mut look_at = Instant::now() + SUPERSEDED_INTERVAL;
         while Instant::now() < deadline {
-            match releases.recv_deadline(deadline) {
+            match releases.recv_deadline(deadline.min(look_at)) {
                 Ok(first) => self.release(std::iter::once(first).chain(releases.try_iter()).collect()),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look_for_superseded();
+                    look_at = Instant::now() + SUPERSEDED_INTERVAL;
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
             }
         }
@@ -218,6 +239,24 @@ impl LeaseKeeper {
             if released.send(()).is_err() {
                 log::debug!("notification {}: its lease was released late", lease.notification_id);
             }
+        }
+    }
+
+    /// Has those fan-outs end whose notifications are superseded, and gives up the leases of those that have not begun. Tried once: the
+    /// next look comes soon.
+    fn look_for_superseded(&self) {
+        let mut held = self.held.alive();
+        held.retain(|held| !held.is_over());
+        let ids: Vec<NotificationId> = held.iter().map(|held| held.lease.notification_id).collect();
+        let superseded = match self.store.find_superseded(&ids) {
+            Ok(superseded) => superseded,
+            Err(error) => return log::debug!("{error}"),
+        };
+        let newer = |held: &HeldLease| superseded.get(&held.lease.notification_id).copied();
+        let waiting = held.iter().filter(|held| newer(held).is_some_and(|newer| !held.supersede(newer)));
+        let given_up: Vec<Lease> = waiting.filter(|held| held.give_up()).map(|held| held.lease).collect();
+        if let Err(error) = self.store.release_leases(&given_up) {
+            log::debug!("{} leases: {error}", given_up.len());
         }
     }
 

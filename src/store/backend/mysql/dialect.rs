@@ -17,9 +17,9 @@ use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::{DatabaseTime, EarlierTime};
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::deliveries::row::DeliveryRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
-use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications};
 

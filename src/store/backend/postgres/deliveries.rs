@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 
 use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
-use crate::store::ledger::row::DeliveryRow;
+use crate::store::ledger::deliveries::row::DeliveryRow;
 
 /// This server's time, UTC, to the millisecond. Not the time at which the transaction began.
 pub const TIME: &str = "date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC')";

@@ -17,9 +17,9 @@ use crate::store::backend::postgres::deliveries::{RecordDeliveries, TIME};
 use crate::store::backend::postgres::recipients::AppendRecipients;
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::deliveries::row::DeliveryRow;
 use crate::store::ledger::opening::row::{InsertedKey, NewNotification, keys_in_order};
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
-use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{broker_sessions, deferrals, notifications};
 

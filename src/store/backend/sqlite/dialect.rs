@@ -16,9 +16,9 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::clock::{DatabaseTime, EarlierTime, machine_time};
 use crate::store::backend::transaction;
 use crate::store::ledger::deferrals::row::DeferralRow;
+use crate::store::ledger::deliveries::row::DeliveryRow;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
-use crate::store::ledger::row::DeliveryRow;
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, broker_sessions, deferrals, deliveries, notifications};
 
