@@ -3,12 +3,17 @@
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod dates;
+pub(crate) mod description;
 pub mod error;
 pub(crate) mod explain;
 pub(crate) mod folder;
+pub(crate) mod json_ld;
 pub(crate) mod layout;
 pub(crate) mod loader;
+pub(crate) mod place;
 pub mod renderer;
+pub(crate) mod rich_text;
 pub mod sample;
 pub mod templates_dir;
+pub(crate) mod timing;
 pub(crate) mod view;

@@ -2,11 +2,15 @@
 
 pub mod brand;
 pub mod contact;
+pub mod description_format;
+pub mod map_url;
 
 use std::path::PathBuf;
 
 use crate::config::content::brand::Brand;
 use crate::config::content::contact::Contact;
+use crate::config::content::description_format::DescriptionFormat;
+use crate::config::content::map_url::MapUrl;
 use crate::config::reader::Reader;
 
 /// Longest postal address, in characters.
@@ -30,6 +34,10 @@ pub struct ContentConfig {
     pub postal_address: Option<String>,
     /// A text of one's own at the end of each mail (`FOOTER_TEXT`), in one or more lines.
     pub footer_text: Option<String>,
+    /// In which format descriptions are (`DESCRIPTION_FORMAT`).
+    pub description_format: DescriptionFormat,
+    /// Where the maps of places are (`MAP_URL`).
+    pub map_url: MapUrl,
 }
 
 impl ContentConfig {
@@ -42,6 +50,10 @@ impl ContentConfig {
             takes_replies: reply_to.is_some(),
             postal_address: reader.lines("POSTAL_ADDRESS", POSTAL_ADDRESS_MAX),
             footer_text: reader.lines("FOOTER_TEXT", FOOTER_TEXT_MAX),
+            description_format: reader
+                .parsed("DESCRIPTION_FORMAT", "auto, text, markdown or html", DescriptionFormat::parse)
+                .unwrap_or_default(),
+            map_url: reader.parsed("MAP_URL", map_url::EXPECTED, MapUrl::parse).unwrap_or_default(),
         }
     }
 

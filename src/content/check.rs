@@ -81,7 +81,7 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
             (sample::hostile(), sample::hostile_details()),
         ] {
             let facts = NotificationFacts { details, ..NotificationFacts::of_event(kind, event) };
-            render_for_all(templates, &templates.notification_context(&facts)?)?;
+            render_for_all(templates, &templates.notification_context_at(&facts, sample::now())?)?;
         }
     }
     for details in [sample::notice(), sample::bare_notice(), sample::hostile_notice()] {

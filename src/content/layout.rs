@@ -1,4 +1,4 @@
-//! Formats text for a mail: wraps lines, keeps paragraphs, makes line breaks in HTML.
+//! Formats text for a mail: wraps lines, keeps paragraphs.
 
 use std::iter;
 
@@ -26,24 +26,6 @@ pub(crate) fn paragraphs(text: &str) -> String {
         .to_owned()
 }
 
-/// `text` as HTML that shows the same lines. Long ones are wrapped in the source only, so that a mail of
-/// plain ASCII needs no encoding.
-pub(crate) fn to_html(text: &str) -> String {
-    let mut html = Vec::with_capacity(text.len() + text.len() / 8);
-    for (number, line) in text.lines().enumerate() {
-        if number > 0 {
-            html.extend_from_slice(b"<br>\n");
-        }
-        let mut wrapped = String::with_capacity(line.len());
-        wrap(line, &mut wrapped);
-        // Writing into memory cannot fail.
-        if tera::escape_html(&wrapped, &mut html).is_err() {
-            return String::new();
-        }
-    }
-    String::from_utf8_lossy(&html).into_owned()
-}
-
 /// Formats a text part: no white space at the end of a line, never two blank lines in a row, long lines wrapped, one
 /// line break at the end.
 pub(crate) fn wrap_text(text: &str) -> String {
@@ -66,7 +48,7 @@ pub(crate) fn wrap_text(text: &str) -> String {
 
 /// Appends `line`, broken at spaces where it is longer than [`WIDTH`]. Each line keeps the indentation. A word that is too
 /// long, such as a web address, is not broken.
-fn wrap(line: &str, out: &mut String) {
+pub(crate) fn wrap(line: &str, out: &mut String) {
     if line.len() <= WIDTH || line.chars().count() <= WIDTH {
         out.push_str(line);
         return;
@@ -102,10 +84,9 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn html_keeps_the_line_breaks_and_shows_everything_else() {
+    fn paragraphs_keep_their_lines_and_control_nothing() {
         let text = paragraphs(" one <b>\r\n\r\ntwo & \u{7}three\rfour ");
         assert_eq!(text, "one <b>\n\ntwo & three\nfour");
-        assert_eq!(to_html(&text), "one &lt;b&gt;<br>\n<br>\ntwo &amp; three<br>\nfour");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Templates {
         if let Some(dir) = dir {
             add_spare(&mut tera, &mut sources, dir);
         }
-        let templates = Self::new(tera, sources);
+        let templates = Self::new(tera, sources, config.clone());
         check::render_samples(&templates)?;
         Ok(templates)
     }

@@ -4,15 +4,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tera::{Context, Tera};
+use chrono::{DateTime, Utc};
+use tera::{Context, Tera, Value};
 
-use crate::content::catalogue::Sources;
+use crate::config::content::ContentConfig;
+use crate::content::catalogue::{Source, Sources};
+use crate::content::check::names::names;
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::folder::{Folder, PartTemplate};
 use crate::content::layout;
 use crate::content::templates_dir::TemplatesDir;
 use crate::content::view;
+use crate::content::view::event_facts::EventFacts;
 use crate::domain::content::{Content, ContentPart, MediaType};
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
@@ -30,6 +34,9 @@ pub struct Templates {
 struct ParsedTemplates {
     tera: Tera,
     sources: Sources,
+    config: ContentConfig,
+    /// Whether a template shows JSON-LD: it is made for each mail.
+    uses_json_ld: bool,
     /// By their names.
     folders: HashMap<String, Arc<Folder>>,
 }
@@ -40,16 +47,21 @@ pub struct NotificationContext {
     kind: Kind,
     folder: Arc<Folder>,
     context: Context,
+    /// Where a template shows a part of it that is the participant's.
+    event_facts: Option<EventFacts>,
     /// The subject, if it is the same for all participants.
     subject: Option<String>,
 }
 
 impl Templates {
     /// Parsed templates and their sources.
-    pub(crate) fn new(tera: Tera, sources: Sources) -> Self {
+    pub(crate) fn new(tera: Tera, sources: Sources, config: ContentConfig) -> Self {
+        let uses_json_ld =
+            |source: &Source| names(&source.text).iter().any(|name| name.root == view::JSON_LD);
+        let uses_json_ld = sources.all().iter().any(uses_json_ld);
         let folders =
             sources.folders().iter().map(|folder| (folder.name.clone(), Arc::new(folder.clone()))).collect();
-        Self { inner: Arc::new(ParsedTemplates { tera, sources, folders }) }
+        Self { inner: Arc::new(ParsedTemplates { tera, sources, config, uses_json_ld, folders }) }
     }
 
     /// What was found in `TEMPLATES_DIR`; `None` if that is not set.
@@ -87,14 +99,31 @@ impl Templates {
         &self,
         facts: &NotificationFacts,
     ) -> Result<NotificationContext, TemplateError> {
+        self.notification_context_at(facts, Utc::now())
+    }
+
+    /// The same for mails of the moment `now`, which say whether the event is over.
+    ///
+    /// # Errors
+    /// When a route has named templates that are not there any more.
+    pub fn notification_context_at(
+        &self,
+        facts: &NotificationFacts,
+        now: DateTime<Utc>,
+    ) -> Result<NotificationContext, TemplateError> {
         let NotificationFacts { kind, event, details, .. } = facts;
         let folder = Arc::clone(self.folder(*kind, details)?);
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
+        let event_facts = event.as_ref().map(|event| EventFacts::of(*kind, event, &self.inner.config, now));
         context.insert_value(
             "event",
-            event.as_ref().map_or_else(|| view::message::instead_of_event(details), view::event),
+            match (event, &event_facts) {
+                (Some(event), Some(facts)) => view::event(event, facts.fields()),
+                _ => view::message::instead_of_event(details),
+            },
         );
+        context.insert_value(view::JSON_LD, Value::none());
         for (name, value) in view::message::variables(details) {
             context.insert_value(name, value);
         }
@@ -102,7 +131,8 @@ impl Templates {
         let is_personal = variables.contains(view::PERSONAL);
         // A subject that does not render fails again for each mail, where the error is reported.
         let subject = if is_personal { None } else { self.subject(&folder.subject, &context).ok() };
-        Ok(NotificationContext { kind: *kind, folder, context, subject })
+        let event_facts = event_facts.filter(|_| self.inner.uses_json_ld);
+        Ok(NotificationContext { kind: *kind, folder, context, event_facts, subject })
     }
 
     /// Renders the content for one participant.
@@ -119,6 +149,9 @@ impl Templates {
         let folder = &notification_context.folder;
         let mut context = notification_context.context.clone();
         context.insert_value("participant", view::participant(participant));
+        if let Some(facts) = &notification_context.event_facts {
+            context.insert_value(view::JSON_LD, facts.json_ld(participant, &view::name(participant)));
+        }
         let subject = match &notification_context.subject {
             Some(subject) => subject.clone(),
             None => self.subject(&folder.subject, &context)?,

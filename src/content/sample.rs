@@ -1,6 +1,6 @@
 //! Sample data, for the check of templates at start and for `fanmail preview`.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::event::{DateOrTime, Event};
 use crate::domain::ids::{EventId, ParticipantId};
@@ -28,6 +28,12 @@ pub fn full() -> Event {
         url: Some("https://example.com/events/winter-lights".to_owned()),
         updated_at: time(1_797_000_000),
     }
+}
+
+/// A moment before all samples, for mails that are to be the same at any time.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_797_000_000, 0).unwrap_or_default()
 }
 
 fn time(seconds: i64) -> Option<DateOrTime> {

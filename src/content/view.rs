@@ -5,27 +5,24 @@ use tera::{Map, Value};
 use url::Url;
 
 use crate::content::dates::EventTime;
-use crate::content::layout;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
 
+pub(crate) mod event_facts;
 pub(crate) mod message;
 pub(crate) mod sender;
 
 /// Longest title, location and name, in characters: longer ones are not meant.
 const LINE_MAX: usize = 300;
 
-/// Longest description, in characters. Every mail has it twice, and relays rarely accept more than 10 MB.
-const DESCRIPTION_MAX: usize = 50_000;
-
 /// Longest web address of an event, in bytes. Longer ones do not work in all browsers.
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 17] = [
+pub(crate) const VARIABLES: [&str; 18] = [
     "event",
     "participant",
     "kind",
@@ -43,18 +40,28 @@ pub(crate) const VARIABLES: [&str; 17] = [
     "postal_address",
     "footer_text",
     "footer_text_html",
+    "json_ld",
 ];
 
 /// The one that is not the same for all mails of a notification.
 pub(crate) const PERSONAL: &str = "participant";
 
+/// The participant's place as JSON-LD, which few templates of one's own use.
+pub(crate) const JSON_LD: &str = "json_ld";
+
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 12] = [
+pub(crate) const EVENT: [&str; 20] = [
     "id",
     "title",
     "description",
     "description_html",
+    "description_excerpt",
+    "description_excerpt_html",
+    "description_has_more",
     "location",
+    "location_html",
+    "join_url",
+    "map_url",
     "url",
     "when",
     "date",
@@ -62,6 +69,8 @@ pub(crate) const EVENT: [&str; 12] = [
     "day",
     "month",
     "all_day",
+    "days",
+    "is_past",
 ];
 
 /// The fields of `notice`.
@@ -71,17 +80,14 @@ pub(crate) const NOTICE: [&str; 7] =
 /// The fields of `participant`. Without the address, so that no template can leak it.
 pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
 
-/// The value of `event`. Tera keeps maps and longer strings behind an `Arc`, so that a clone copies nothing.
-pub(crate) fn event(event: &Event) -> Value {
-    let description = layout::paragraphs(event.description.as_deref().unwrap_or_default());
-    let description = cut(description, DESCRIPTION_MAX);
+/// The value of `event`, with `facts` of it that are the same in all languages. Tera keeps maps and longer strings behind an
+/// `Arc`, so that a clone copies nothing.
+pub(crate) fn event(event: &Event, facts: impl Iterator<Item = (&'static str, Value)>) -> Value {
     let when = EventTime::of(event);
     let of_when = |field: fn(&EventTime) -> &String| when.as_ref().map(|when| field(when).as_str());
-    map([
+    let fields = [
         ("id", id(event.id)),
         ("title", title(event).into()),
-        ("description_html", Value::safe_string(&layout::to_html(&description))),
-        ("description", description.into()),
         ("location", line_or_none(event.location.as_deref())),
         ("url", event.url.as_deref().and_then(web_address).into()),
         ("when", of_when(|when| &when.when).into()),
@@ -90,7 +96,9 @@ pub(crate) fn event(event: &Event) -> Value {
         ("day", of_when(|when| &when.day).into()),
         ("month", of_when(|when| &when.month).into()),
         ("all_day", when.as_ref().is_some_and(|when| when.all_day).into()),
-    ])
+    ];
+    let fields = fields.into_iter().chain(facts).map(|(name, value)| (name.into(), value));
+    fields.collect::<Map>().into()
 }
 
 /// A number, or text: `events/{{ event.id }}` works with both.
@@ -110,8 +118,8 @@ pub(crate) fn participant(participant: &Participant) -> Value {
     ])
 }
 
-/// Empty when it could become a link: every mail shows it, and anyone can choose it.
-fn name(participant: &Participant) -> String {
+/// The name of a participant. Empty when it could become a link: every mail shows it, and anyone can choose it.
+pub(crate) fn name(participant: &Participant) -> String {
     let name = line(&participant.name);
     if may_become_link(&name) { String::new() } else { name }
 }
@@ -146,7 +154,15 @@ fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::content::ContentConfig;
     use crate::content::sample;
+    use crate::content::view::event_facts::EventFacts;
+    use crate::domain::kind::Kind;
+
+    fn value(given: &Event) -> Value {
+        let facts = EventFacts::of(Kind::Created, given, &ContentConfig::default(), sample::now());
+        event(given, facts.fields())
+    }
 
     fn names(value: &Value) -> Vec<String> {
         let mut names: Vec<String> = value.as_map().unwrap().keys().map(ToString::to_string).collect();
@@ -159,7 +175,7 @@ mod tests {
         for given in [sample::full(), sample::all_day(), sample::bare()] {
             let mut expected = EVENT.map(str::to_owned);
             expected.sort();
-            assert_eq!(names(&event(&given)), expected);
+            assert_eq!(names(&value(&given)), expected);
         }
         let mut expected = PARTICIPANT.map(str::to_owned);
         expected.sort();
@@ -169,9 +185,8 @@ mod tests {
     #[test]
     fn long_texts_are_cut() {
         let long = "wörd\n".repeat(1_000_000);
-        let of_event = event(&Event {
+        let of_event = value(&Event {
             title: long.clone(),
-            description: Some(long.clone()),
             location: Some(long.clone()),
             url: Some(format!("https://example.org/{}", "x".repeat(URL_MAX))),
             ..sample::full()
@@ -182,7 +197,6 @@ mod tests {
         for (value, name, max) in [
             (&of_event, "title", LINE_MAX),
             (&of_event, "location", LINE_MAX),
-            (&of_event, "description", DESCRIPTION_MAX),
             (&of_participant, "name", LINE_MAX),
             (&of_participant, "locale", LINE_MAX),
         ] {
@@ -190,8 +204,6 @@ mod tests {
             let text = text.as_str().unwrap();
             assert!(text.ends_with('…') && text.chars().count() <= max, "{name}: {}", text.len());
         }
-        let html = field(&of_event, "description_html");
-        assert!(html.as_str().unwrap().len() < 20 * DESCRIPTION_MAX);
         assert!(field(&of_event, "url").is_none(), "an address does not work in part");
     }
 

@@ -3,6 +3,7 @@
 use tera::{Map, Value};
 
 use crate::content::layout;
+use crate::content::rich_text::RichText;
 use crate::content::view::{EVENT, NOTICE, line, line_or_none, web_address};
 use crate::domain::message::details::{MessageDetails, Notice, Routed};
 use crate::text::clean::{cut, one_line};
@@ -30,7 +31,7 @@ pub(crate) fn variables(details: &MessageDetails) -> [(&'static str, Value); 7] 
     };
     let note = cut(layout::paragraphs(details.note.as_deref().unwrap_or_default()), NOTE_MAX);
     [
-        ("note_html", Value::safe_string(&layout::to_html(&note))),
+        ("note_html", Value::safe_string(&RichText::plain(&note).to_inline_html())),
         ("note", note.into()),
         ("reason", line_or_none(details.reason.as_deref())),
         ("metadata", cleaned(&details.metadata)),
@@ -55,7 +56,7 @@ fn notice(notice: &Notice) -> Value {
     let mut fields = Map::new();
     fields.insert("title".into(), title(notice).into());
     fields.insert("preview".into(), cut(one_line(&message), PREVIEW_MAX).into());
-    fields.insert("message_html".into(), Value::safe_string(&layout::to_html(&message)));
+    fields.insert("message_html".into(), Value::safe_string(&RichText::plain(&message).to_inline_html()));
     fields.insert("message".into(), message.into());
     fields.insert("url".into(), url(notice));
     fields.insert("type".into(), line_or_none(notice.notification_type.as_deref()));

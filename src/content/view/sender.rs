@@ -6,6 +6,7 @@ use crate::config::content::ContentConfig;
 use crate::config::content::brand::Brand;
 use crate::config::content::contact::Contact;
 use crate::content::layout;
+use crate::content::rich_text::RichText;
 use crate::content::view::map;
 use crate::text::clean::one_line;
 use crate::text::color::{Color, TEXT_CONTRAST};
@@ -27,7 +28,7 @@ pub(crate) fn variables(config: &ContentConfig) -> [(&'static str, Value); 7] {
         ("contact_url", config.contact.as_ref().and_then(contact_url).into()),
         ("takes_replies", config.takes_replies.into()),
         ("postal_address", config.postal_address.as_deref().map(postal_address).into()),
-        ("footer_text_html", Value::safe_string(&layout::to_html(&footer_text))),
+        ("footer_text_html", Value::safe_string(&RichText::plain(&footer_text).to_inline_html())),
         ("footer_text", footer_text.into()),
     ]
 }

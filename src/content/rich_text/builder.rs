@@ -1,0 +1,300 @@
+//! Puts a text together from what a reader of a format finds, in any order and number: nothing that is missing or too much in
+//! the source makes a wrong text.
+
+use crate::content::rich_text::links::link_words;
+use crate::content::rich_text::target::{misleads, target};
+use crate::content::rich_text::{Block, BlockKind, DEPTH_MAX, Look, RichText, Run};
+use crate::text::clean::turns_direction;
+
+/// A text in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    blocks: Vec<Block>,
+    /// The block in the making.
+    kind: BlockKind,
+    runs: Vec<Run>,
+    /// What comes before the next word.
+    gap: Gap,
+    /// How many of them are open.
+    strong: usize,
+    emphasis: usize,
+    heading: bool,
+    lists: Vec<List>,
+    link: Option<Link>,
+}
+
+/// White space that is not written yet, and that is left out at the beginning and at the end of a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Gap {
+    #[default]
+    None,
+    Space,
+    Line,
+}
+
+#[derive(Debug)]
+struct List {
+    /// The number of the next item.
+    next: Option<u64>,
+}
+
+/// A link in the making.
+#[derive(Debug)]
+struct Link {
+    href: String,
+    /// Its first run.
+    first: usize,
+}
+
+impl Builder {
+    /// Adds words. White space of any length is one space.
+    pub fn words(&mut self, text: &str) {
+        for (number, word) in text.split(is_space).enumerate() {
+            if number > 0 {
+                self.gap = self.gap.max(Gap::Space);
+            }
+            self.push(word);
+        }
+    }
+
+    /// Adds a line with its spaces, and a line break. A blank one ends the paragraph.
+    pub fn line(&mut self, line: &str) {
+        let line = line.trim_end();
+        if line.is_empty() {
+            self.end_block();
+        } else {
+            self.push(line);
+            self.gap = Gap::Line;
+        }
+    }
+
+    /// Adds a line of code, with its spaces, and a line break if it has one.
+    pub fn line_of_code(&mut self, line: &str) {
+        self.push(line.trim_end());
+        if line.ends_with('\n') {
+            self.gap = Gap::Line;
+        }
+    }
+
+    /// A cell of a table begins.
+    pub fn cell(&mut self) {
+        if !self.runs.is_empty() && self.gap != Gap::Line {
+            self.words(" | ");
+        }
+    }
+
+    /// Adds a line break. Two of them end the paragraph.
+    pub fn line_break(&mut self) {
+        if self.gap == Gap::Line && !matches!(self.kind, BlockKind::Item { .. }) {
+            self.end_block();
+        } else {
+            self.gap = Gap::Line;
+        }
+    }
+
+    /// Ends the paragraph. Inside an item, the next one begins on a new line.
+    pub fn end_block(&mut self) {
+        if matches!(self.kind, BlockKind::Item { .. }) && !self.lists.is_empty() {
+            self.gap = Gap::Line;
+        } else {
+            self.flush();
+        }
+    }
+
+    /// A heading begins or ends. Inside a list it is bold text.
+    pub fn heading(&mut self, begins: bool) {
+        self.end_block();
+        if !self.lists.is_empty() {
+            self.strong(begins);
+            return;
+        }
+        self.heading = begins;
+        self.kind = self.kind_outside_items();
+    }
+
+    /// Bold text begins or ends.
+    pub fn strong(&mut self, begins: bool) {
+        self.strong = counted(self.strong, begins);
+    }
+
+    /// Italic text begins or ends.
+    pub fn emphasis(&mut self, begins: bool) {
+        self.emphasis = counted(self.emphasis, begins);
+    }
+
+    /// A list begins, with its first number if it is numbered.
+    pub fn start_list(&mut self, first: Option<u64>) {
+        self.flush();
+        self.lists.push(List { next: first });
+    }
+
+    /// A list ends.
+    pub fn end_list(&mut self) {
+        self.flush();
+        self.lists.pop();
+        self.kind = self.kind_outside_items();
+    }
+
+    /// An item begins, of the list that began last.
+    pub fn start_item(&mut self) {
+        self.flush();
+        if self.lists.is_empty() {
+            self.lists.push(List { next: None });
+        }
+        let number = self.lists.last_mut().and_then(|list| {
+            let number = list.next?;
+            list.next = Some(number.saturating_add(1));
+            Some(number)
+        });
+        let before = match self.blocks.last().map(|block| block.kind) {
+            Some(BlockKind::Item { depth, .. }) => depth,
+            _ => 0,
+        };
+        let depth = self.lists.len().min(DEPTH_MAX).min(before + 1);
+        self.kind = BlockKind::Item { depth, number };
+    }
+
+    /// An item ends.
+    pub fn end_item(&mut self) {
+        self.flush();
+    }
+
+    /// A link begins. One that was not ended ends here.
+    pub fn start_link(&mut self, destination: &str) {
+        self.end_link();
+        if let Some(href) = target(destination) {
+            self.link = Some(Link { href, first: self.runs.len() });
+        }
+    }
+
+    /// A link ends. It is none if its text names another place.
+    pub fn end_link(&mut self) {
+        let Some(link) = self.link.take() else { return };
+        let runs = self.runs.get_mut(link.first..).unwrap_or_default();
+        let text: String = runs.iter().map(|run| run.text.as_str()).collect();
+        if misleads(&text, &link.href) {
+            for run in runs {
+                run.href = None;
+            }
+        }
+    }
+
+    /// The text.
+    pub fn finish(mut self) -> RichText {
+        self.flush();
+        let mut text = RichText { blocks: self.blocks };
+        link_words(&mut text);
+        text
+    }
+
+    fn kind_outside_items(&self) -> BlockKind {
+        if self.heading { BlockKind::Heading } else { BlockKind::Paragraph }
+    }
+
+    /// Ends the block in the making.
+    fn flush(&mut self) {
+        let href = self.link.as_ref().map(|link| link.href.clone());
+        self.end_link();
+        self.gap = Gap::None;
+        let runs = std::mem::take(&mut self.runs);
+        if runs.iter().any(|run| !run.text.trim().is_empty()) {
+            self.blocks.push(Block { kind: self.kind, runs });
+        }
+        if self.lists.is_empty() {
+            self.kind = self.kind_outside_items();
+        }
+        // A link may hold several blocks.
+        self.link = href.map(|href| Link { href, first: 0 });
+    }
+
+    fn push(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        match std::mem::take(&mut self.gap) {
+            Gap::None => {}
+            _ if self.runs.is_empty() => {}
+            Gap::Space => self.space(),
+            Gap::Line => self.write("\n"),
+        }
+        self.write(text);
+    }
+
+    /// The space between two words that look different belongs to the plainer one.
+    fn space(&mut self) {
+        match self.runs.last_mut() {
+            Some(run) if run.href.is_none() && run.look == Look::default() => run.text.push(' '),
+            _ => self.write(" "),
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        let look = Look { strong: self.strong > 0, emphasis: self.emphasis > 0 };
+        let href = self.link.as_ref().map(|link| &link.href);
+        let clean = text.chars().filter(|&c| c == '\n' || !(c.is_control() || turns_direction(c)));
+        match self.runs.last_mut() {
+            Some(run) if run.look == look && run.href.as_ref() == href => run.text.extend(clean),
+            _ => self.runs.push(Run { text: clean.collect(), look, href: href.cloned() }),
+        }
+    }
+}
+
+fn counted(open: usize, begins: bool) -> usize {
+    if begins { open.saturating_add(1) } else { open.saturating_sub(1) }
+}
+
+/// Not the space that keeps two words on a line.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}' | '\u{2007}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &RichText) -> Vec<String> {
+        let runs = |block: &Block| block.runs.iter().map(|run| run.text.as_str()).collect();
+        text.blocks.iter().map(runs).collect()
+    }
+
+    #[test]
+    fn white_space_is_written_between_words_only() {
+        let mut builder = Builder::default();
+        builder.line_break();
+        builder.words("  one\n two ");
+        builder.line_break();
+        builder.words("three");
+        builder.line_break();
+        builder.words(" ");
+        builder.line_break();
+        builder.words("four\u{202e}\u{7} ");
+        builder.line_break();
+        assert_eq!(texts(&builder.finish()), ["one two\nthree", "four"]);
+    }
+
+    #[test]
+    fn what_is_too_much_or_missing_makes_no_wrong_text() {
+        let mut builder = Builder::default();
+        builder.end_list();
+        builder.end_item();
+        builder.end_link();
+        builder.strong(false);
+        builder.start_item();
+        builder.words("item");
+        builder.end_block();
+        builder.words("of two lines");
+        (0..100).for_each(|_| builder.start_list(Some(u64::MAX)));
+        builder.start_item();
+        builder.start_item();
+        builder.words("deep");
+        builder.start_link("https://example.org/");
+        builder.words("here");
+        (0..101).for_each(|_| builder.end_list());
+        builder.words("end");
+        let text = builder.finish();
+        assert_eq!(texts(&text), ["item\nof two lines", "deephere", "end"]);
+        assert_eq!(text.blocks[1].kind, BlockKind::Item { depth: 2, number: Some(u64::MAX) });
+        assert_eq!(text.blocks[2].kind, BlockKind::Paragraph);
+        assert_eq!(text.blocks[2].runs[0].href.as_deref(), Some("https://example.org/"), "as in a browser");
+    }
+}
