@@ -56,6 +56,9 @@ pub enum Command {
     ///
     /// With ROUTES_FILE, messages with any payload are mailed by their routing keys (docs/publishing.md).
     ///
+    /// With --dry-run, or EMAIL_DUMMY_MODE=True, it sends no mail. On a system for tests, EMAIL_REDIRECT_TO sends all mails to one address, and
+    /// EMAIL_ALLOW_DOMAINS lets none go elsewhere than to some domains.
+    ///
     /// With OUTBOX=True it also takes messages that your application has written into the table outbox, in its own
     /// transactions. With --outbox-only it takes only those, and needs no broker.
     ///
@@ -67,7 +70,8 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   HTTP_ADDR=127.0.0.1:9090 fanmail worker
-  fanmail worker --outbox-only")]
+  fanmail worker --outbox-only
+  fanmail worker --dry-run")]
     Worker(WorkerArgs),
     /// Create or update the tables
     ///
@@ -211,6 +215,19 @@ Example:
         #[command(subcommand)]
         command: DeadLettersCommand,
     },
+}
+
+impl Command {
+    /// The value that the command line gives to a variable, in place of that of the environment.
+    #[must_use]
+    pub fn value_of(&self, variable: &str) -> Option<String> {
+        match self {
+            Self::Worker(WorkerArgs { dry_run: true, .. }) if variable == "EMAIL_DUMMY_MODE" => {
+                Some("True".to_owned())
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Cli {

@@ -44,7 +44,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 /// Reads the configuration and starts the log. `check` prints what is odd about the variables, the other verbs log it.
 fn configure(command: &Command) -> anyhow::Result<(Config, Environment)> {
     let environment = Environment::load(Path::new(".env"))?;
-    let config = Config::from_lookup(&|name| environment.get(name)).inspect_err(|_| {
+    let lookup = |name: &str| command.value_of(name).or_else(|| environment.get(name));
+    let config = Config::from_lookup(&lookup).inspect_err(|_| {
         // There is no log yet, and these lines and names may be the cause.
         environment.unreadable_lines().iter().for_each(|line| eprintln!("fanmail: {line}"));
         environment.misspelt(&Config::variables()).iter().for_each(|hint| eprintln!("fanmail: {hint}"));

@@ -11,6 +11,7 @@ use fanmail::channels::email::compose::wire_format::DotStuffed;
 use fanmail::channels::email::mail::Mail;
 use fanmail::config::content::ContentConfig;
 use fanmail::config::database::{Backend, DatabaseConfig};
+use fanmail::config::email::reach::Reach;
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
@@ -60,6 +61,7 @@ impl Mails {
             reply_to: None,
             connections: 1,
             rate: None,
+            reach: Reach::default(),
         };
         let templates = Templates::load(&ContentConfig::default()).unwrap();
         let notification_context =

@@ -62,6 +62,9 @@ fn log_route(config: &EmailConfig) {
             outbox.as_ref().map_or(String::new(), |dir| format!("; mails are written to {}", dir.display()))
         ),
         Route::Smtp(relay) => {
+            if let Some(reach) = config.reach.describe() {
+                log::warn!("{reach}");
+            }
             log::info!(
                 "sending mails through {}:{} over up to {} connections",
                 relay.host,

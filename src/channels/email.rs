@@ -75,6 +75,9 @@ impl Channel for EmailChannel {
         let Some(address) = &participant.email else {
             return Err(Verdict::skipped(Verdict::NO_ADDRESS));
         };
+        if self.composer.excludes(address) {
+            return Err(Verdict::skipped(Verdict::NOT_ALLOWED));
+        }
         // Transient: once the template is corrected, `fanmail retry` reaches this participant.
         let content = self
             .templates
@@ -120,6 +123,7 @@ mod tests {
     use super::*;
     use crate::channels::email::compose::notification_headers::NotificationHeaders;
     use crate::config::content::ContentConfig;
+    use crate::config::email::reach::Reach;
     use crate::config::email::relay::Relay;
     use crate::content::sample;
     use crate::domain::ids::NotificationId;
@@ -134,6 +138,7 @@ mod tests {
             reply_to: None,
             connections: 1,
             rate: None,
+            reach: Reach::default(),
         };
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
         EmailChannel::for_lanes(&config, &installation, templates).unwrap().remove(0)

@@ -9,12 +9,10 @@ use chrono::Utc;
 
 use crate::app::{channels, database};
 use crate::broker::probe::probe;
-use crate::channels::email::smtp;
 use crate::commands::check::data::look;
 use crate::commands::check::data::looks::Limits;
 use crate::commands::check::finding::{Finding, with_causes};
 use crate::config::Config;
-use crate::config::email::Route;
 use crate::config::environment::Environment;
 use crate::domain::reminder::ReminderOffset;
 use crate::report;
@@ -24,6 +22,7 @@ use crate::store::Store;
 mod data;
 mod finding;
 mod outbox;
+mod relay;
 mod reminders;
 mod routes;
 
@@ -46,8 +45,8 @@ const CHECKS: [Check; 8] = [
     ("database", check_database),
     ("reminders", check_reminders),
     ("broker", check_broker),
-    ("relay", check_relay),
-    ("outbox", |subject| Ok(check_outbox(subject.config))),
+    ("relay", |subject| relay::check(&subject.config.email)),
+    ("outbox", |subject| Ok(relay::check_outbox(&subject.config.email))),
 ];
 
 /// Checks everything and prints a line for each check. The exit code is 1 if one fails.
@@ -139,25 +138,6 @@ fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
         Finding::fails(found.problems.join("\n"))
     };
     Ok(finding.with_notes(found.notes))
-}
-
-fn check_relay(subject: &Subject<'_>) -> Result<Finding, String> {
-    let email = &subject.config.email;
-    match &email.route {
-        Route::Dummy { .. } => Ok(Finding::skipped("dry-run mode (EMAIL_DUMMY_MODE=True): no mail is sent")),
-        Route::Smtp(relay) => {
-            let found = smtp::probe::probe(relay, &email.from_email).map_err(|error| error.detail)?;
-            Ok(Finding::works(found.summary).with_notes(found.note))
-        }
-    }
-}
-
-fn check_outbox(config: &Config) -> Finding {
-    match &config.email.route {
-        Route::Smtp(_) => Finding::skipped("mails are sent to the relay"),
-        Route::Dummy { outbox: None } => Finding::skipped("EMAIL_OUTBOX_DIR is not set"),
-        Route::Dummy { outbox: Some(dir) } => outbox::check(dir),
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub struct WorkerArgs {
     /// Take messages from the table outbox only; no broker is needed
     #[arg(long)]
     pub outbox_only: bool,
+    /// Send no mail (dry-run mode), whatever is configured; the mails count as sent, with a detail that says so
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 type BrokerThread = JoinHandle<Result<(), BrokerError>>;
@@ -88,6 +91,9 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         return Ok(ExitCode::SUCCESS);
     };
     let channels = channels::email(&config.email, &installation, &templates)?;
+    if let Some(reach) = config.email.describe_reach() {
+        events::reach::limited(&runtime.monitor.health, reach);
+    }
     let (threads, mut context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
     let watchdog = if args.outbox_only { None } else { Some(runtime.watch_broker()?) };

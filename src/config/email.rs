@@ -4,12 +4,14 @@
 pub mod login;
 pub mod oauth;
 pub mod rate;
+pub mod reach;
 pub mod relay;
 pub mod security;
 
 use std::path::PathBuf;
 
 use crate::config::email::rate::Rate;
+use crate::config::email::reach::Reach;
 use crate::config::email::relay::Relay;
 use crate::config::reader::Reader;
 
@@ -28,6 +30,8 @@ pub struct EmailConfig {
     pub connections: usize,
     /// The fastest that all lanes together may send (`SMTP_RATE`, or `SMTP_RATE_PER_SECOND`); `None` is no limit.
     pub rate: Option<Rate>,
+    /// Whom mails may reach.
+    pub reach: Reach,
 }
 
 /// How mails leave.
@@ -43,6 +47,15 @@ pub enum Route {
 }
 
 impl EmailConfig {
+    /// Who gets mails, in one sentence; `None` if everyone does.
+    #[must_use]
+    pub fn describe_reach(&self) -> Option<String> {
+        match self.route {
+            Route::Dummy { .. } => Some("dry-run mode (EMAIL_DUMMY_MODE=True): no mail is sent".to_owned()),
+            Route::Smtp(_) => self.reach.describe(),
+        }
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let dummy = reader.flag("EMAIL_DUMMY_MODE").unwrap_or(true);
         let outbox = reader.path("EMAIL_OUTBOX_DIR");
@@ -57,6 +70,7 @@ impl EmailConfig {
             reply_to: reader.address("REPLY_TO"),
             connections: reader.integer("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
             rate: reader.either(["SMTP_RATE", "SMTP_RATE_PER_SECOND"], Rate::read),
+            reach: Reach::read(reader),
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }

@@ -96,6 +96,9 @@ impl Verdict {
     /// The detail of participants for whom the application has no address.
     pub const NO_ADDRESS: &str = "the participant has no address";
 
+    /// The detail of participants whose addresses are in none of the domains to which mails may go.
+    pub const NOT_ALLOWED: &str = "not in EMAIL_ALLOW_DOMAINS";
+
     /// The detail of participants who were deferred until their event was cancelled.
     pub const CANCELLED: &str = "the event was cancelled meanwhile";
 

@@ -10,6 +10,7 @@ pub mod notification;
 pub mod outbox;
 pub mod pace;
 pub mod publications;
+pub mod reach;
 pub mod relay;
 pub mod reminders;
 pub mod routes;

@@ -21,6 +21,8 @@ pub enum Part {
     Publications,
     /// The SMTP relay.
     Relay,
+    /// Whom mails reach.
+    Recipients,
     /// Which events start soon.
     Reminders,
 }
@@ -33,6 +35,7 @@ impl Part {
             Self::DeadLetters => "dead letters",
             Self::Publications => "replies and events",
             Self::Relay => "relay",
+            Self::Recipients => "recipients",
             Self::Reminders => "reminders",
         }
     }

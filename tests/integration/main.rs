@@ -41,6 +41,7 @@ mod priorities;
 mod publishers;
 mod publishing;
 mod queues_of_others;
+mod reach;
 mod relay_tls;
 mod relay_trouble;
 mod reminders;

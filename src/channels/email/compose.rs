@@ -13,12 +13,13 @@ use chrono::{DateTime, Utc};
 
 use crate::channels::email::address::{self, AddressError};
 use crate::channels::email::compose::headers::SharedHeaders;
-use crate::channels::email::compose::mailbox::mailbox;
+use crate::channels::email::compose::mailbox::{address_alone, mailbox};
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::channels::email::compose::part::EncodedPart;
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
+use crate::config::email::reach::Reach;
 use crate::domain::content::{Content, MediaType};
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
@@ -45,6 +46,7 @@ pub struct Composer {
     untagged_suffix: String,
     untagged_up_to: NotificationId,
     shared: SharedHeaders,
+    reach: Reach,
 }
 
 impl Composer {
@@ -67,11 +69,19 @@ impl Composer {
             untagged_suffix: format!("@{domain}>"),
             untagged_up_to: installation.untagged_up_to,
             shared: SharedHeaders::default(),
+            reach: config.reach.clone(),
         }
     }
 
+    /// Whether nobody at `address` may get a mail (`EMAIL_ALLOW_DOMAINS`). An invalid address is left to [`Self::compose`].
+    #[must_use]
+    pub fn excludes(&self, address: &str) -> bool {
+        !self.reach.allow_domains.is_empty()
+            && address::parse(address).is_ok_and(|address| !self.reach.allows(address.domain()))
+    }
+
     /// Composes the mail of a notification to `participant` at `address`, dated `date`. The same arguments give the
-    /// same bytes.
+    /// same bytes. With `EMAIL_REDIRECT_TO` it goes to that address, and a header says whose it is.
     ///
     /// The mail is ASCII with lines of at most 76 bytes wherever a line can be broken. Only the address in `To:` may
     /// be other than ASCII, before its `@` (RFC 6532).
@@ -86,7 +96,11 @@ impl Composer {
         content: Content,
         date: DateTime<Utc>,
     ) -> Result<Mail, AddressError> {
-        let to = address::parse(address)?.to_string();
+        let own = address::parse(address)?.to_string();
+        let (to, redirected_from) = match &self.reach.redirect_to {
+            None => (own, None),
+            Some(address) => (address.clone(), Some(own)),
+        };
         let key = format!("n{}.p{}", notification.id, participant.id);
         let tagged = notification.id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
@@ -99,6 +113,9 @@ impl Composer {
         let mut mail = DotStuffed::with_capacity(length * 9 / 8 + OVERHEAD);
         mail.lines(&self.senders);
         mail.lines(&mailbox("To", &participant.name, &to));
+        if let Some(address) = redirected_from {
+            mail.lines(&address_alone("X-Original-Recipient", &address));
+        }
         mail.lines(self.shared.lines_for(content.subject, date));
         mail.line_of(&["Message-ID: ", &message_id]);
         let of_notification = notification.encoded(&self.tag, &self.domain);

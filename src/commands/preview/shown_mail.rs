@@ -62,6 +62,7 @@ impl Composing {
         let content = templates.render(&notification.context, participant)?;
         let mail = match &participant.email {
             None => Err(Verdict::NO_ADDRESS.to_owned()),
+            Some(address) if self.composer.excludes(address) => Err(Verdict::NOT_ALLOWED.to_owned()),
             Some(address) => self
                 .composer
                 .compose(&notification.mail_headers, participant, address, content.clone(), date)

@@ -22,6 +22,14 @@ pub fn started(notification: &Notification, resumed: bool, dry_run: bool) {
         if resumed { "resumed" } else { "started" },
         if dry_run { "; dry-run mode, NO MAIL IS SENT" } else { "" }
     );
+    if dry_run && resumed {
+        log::warn!(
+            "notification {} ({notification}) may have been begun by a worker that sends mails: this dry run records the others as \
+             sent. Send to them with EMAIL_DUMMY_MODE=False and: fanmail retry --notification {} --dummy-too",
+            notification.id,
+            notification.id
+        );
+    }
 }
 
 /// A fan-out that takes long is still running.

@@ -41,6 +41,17 @@ pub(crate) fn mailbox(header: &str, name: &str, address: &str) -> String {
     lines.text
 }
 
+/// A header that only tells an address, to people: one that is not ASCII is encoded.
+pub(crate) fn address_alone(header: &str, address: &str) -> String {
+    let mut lines = FoldedHeader::new(header);
+    if address.is_ascii() {
+        lines.word(&[address]);
+    } else {
+        lines.encoded_words(address);
+    }
+    lines.text
+}
+
 /// How a display name is written.
 enum Form {
     /// As it is: words of letters, digits and a few signs.

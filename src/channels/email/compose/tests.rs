@@ -5,6 +5,7 @@ use mail_parser::{Address as Parsed, MessageParser, MimeHeaders};
 use super::*;
 use crate::config::content::ContentConfig;
 use crate::config::email::Route;
+use crate::config::email::reach::Reach;
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::content::ContentPart;
@@ -14,6 +15,7 @@ use crate::domain::kind::Kind;
 use crate::domain::notification_facts::NotificationFacts;
 
 mod any_text;
+mod redirected;
 
 fn config(from_email: &str, from_name: &str) -> EmailConfig {
     EmailConfig {
@@ -23,6 +25,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         reply_to: None,
         connections: 1,
         rate: None,
+        reach: Reach::default(),
     }
 }
 
