@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
+mod accessibility;
 mod ack_barrier;
 mod ack_timeout;
 mod any_text;

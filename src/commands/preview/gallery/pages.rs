@@ -105,7 +105,7 @@ pub(super) fn of_mail(entry: &Entry, neighbours: [Option<&Entry>; 2]) -> String 
         "<nav aria-label=\"Gallery\"><a href=\"../index.html#{locale}\">All mails</a>{}</nav>\n\
          <h1>{title}</h1>\n<table>\n{}</table>\n\
          <p><a href=\"{file}.html\">The HTML part alone</a>, <a href=\"{file}.txt\">the text part</a>{whole}</p>\n\
-         <h2>HTML part</h2>\n<div class=\"frames\">\n{}{}</div>\n<h2>Text part</h2>\n<pre dir=\"auto\">{}</pre>\n",
+         <h2>HTML part</h2>\n<div class=\"frames\">\n{}{}</div>\n<h2>Text part</h2>\n<pre dir=\"auto\" role=\"region\" aria-label=\"Text part\" tabindex=\"0\">{}</pre>\n",
         neighbours.collect::<String>(),
         fields.collect::<String>(),
         frame("telephone", PHONE),
