@@ -1,5 +1,6 @@
 //! What a participant reads: loads, checks and renders templates. How a channel sends the result is left to `channels`.
 
+pub(crate) mod by_tag;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod dates;
@@ -10,10 +11,16 @@ pub(crate) mod folder;
 pub(crate) mod json_ld;
 pub(crate) mod layout;
 pub(crate) mod loader;
+pub(crate) mod locales;
 pub(crate) mod place;
 pub mod renderer;
 pub(crate) mod rich_text;
 pub mod sample;
+pub(crate) mod tag;
+pub(crate) mod template_set;
 pub mod templates_dir;
+pub(crate) mod text;
+pub(crate) mod texts;
 pub(crate) mod timing;
 pub(crate) mod view;
+pub(crate) mod words;

@@ -1,13 +1,19 @@
 //! Which templates exist, and where their text comes from: compiled into the binary, or a file in `TEMPLATES_DIR` that
-//! replaces one, or a folder there that is its own, for a route. Parsing is left to `loader`.
+//! replaces one, or a folder there that is its own, for a route. A folder there that is named like a language has the same for that
+//! language alone. Parsing is left to `loader`.
 
-use std::fs;
-use std::io::ErrorKind;
+pub(crate) mod languages;
+pub(crate) mod source;
+
 use std::path::Path;
 
+use crate::content::catalogue::languages::LanguageFolder;
+use crate::content::catalogue::source::{Origin, Source, Sources, folders_in};
 use crate::content::error::TemplateError;
 use crate::content::folder::Folder;
-use crate::content::templates_dir::{TemplatesDir, folders_in};
+use crate::content::tag::Tag;
+use crate::content::templates_dir::TemplatesDir;
+use crate::content::texts::Texts;
 use crate::domain::kind::Kind;
 
 /// Name and text of a template that is compiled into the binary. The name is how templates call each other.
@@ -52,30 +58,22 @@ fn embedded() -> impl Iterator<Item = Embedded> {
     FRAMES.into_iter().chain(OF_KINDS)
 }
 
-/// One template before it is parsed.
-#[derive(Debug, Clone)]
-pub(crate) struct Source {
-    /// How templates refer to it.
-    pub name: String,
-    /// Its path, for users.
-    pub path: String,
-    /// Its text.
-    pub text: String,
-}
-
-/// All templates: one for every embedded name, and those of folders of one's own.
+/// All that there is before it is parsed.
 #[derive(Debug)]
-pub(crate) struct Sources {
-    all: Vec<Source>,
+pub(crate) struct Catalogue {
+    /// One template for every embedded name, and those of folders of one's own.
+    pub sources: Sources,
     /// The folders that have templates.
-    folders: Vec<Folder>,
-    /// The folder that was looked at.
-    dir: Option<TemplatesDir>,
+    pub folders: Vec<Folder>,
+    /// What `TEMPLATES_DIR` has for single languages.
+    pub languages: Vec<LanguageFolder>,
+    /// The folder that was looked at; `None` without `TEMPLATES_DIR`.
+    pub dir: Option<TemplatesDir>,
 }
 
-impl Sources {
+impl Catalogue {
     /// The built-in templates, each replaced by the file of the same name in `dir`, if there is one, and the folders of `dir` with these
-    /// names. Other files there are ignored.
+    /// names, and what it has for single languages. Other files there are ignored.
     ///
     /// # Errors
     /// When `dir` is not a directory or a file in it cannot be read, or a folder lacks a template.
@@ -90,7 +88,8 @@ impl Sources {
                      has {missing}/subject.txt, {missing}/body.txt and {missing}/body.html"
                 )));
             }
-            return Ok(Self { all: embedded().map(Source::embedded).collect(), folders, dir: None });
+            let sources = Sources(embedded().map(embedded_source).collect());
+            return Ok(Self { sources, folders, languages: Vec::new(), dir: None });
         };
         if !dir.is_dir() {
             return Err(TemplateError(format!(
@@ -100,27 +99,24 @@ impl Sources {
             )));
         }
         let mut all = Vec::new();
-        let mut used = Vec::new();
         for (name, text) in embedded() {
-            all.push(match Source::read(dir, name)? {
-                Some(source) => {
-                    used.push(name.to_owned());
-                    source
-                }
-                None => Source::embedded((name, text)),
-            });
+            let own = Source::read(dir, name, Origin::Own)?;
+            all.push(own.unwrap_or_else(|| embedded_source((name, text))));
         }
         let of_own: Vec<String> = own.iter().flat_map(|name| Folder::new(name).names()).collect();
-        let names = embedded().map(|(name, _)| name.to_owned()).chain(of_own.iter().cloned()).collect();
-        for name in of_own {
+        for name in &of_own {
             let missing = || {
-                let path = dir.join(&name);
+                let path = dir.join(name);
                 TemplateError(format!("{} is missing; a route of ROUTES_FILE needs it", path.display()))
             };
-            all.push(Source::read(dir, &name)?.ok_or_else(missing)?);
-            used.push(name);
+            all.push(Source::read(dir, name, Origin::Own)?.ok_or_else(missing)?);
         }
-        Ok(Self { all, folders, dir: Some(TemplatesDir::new(dir, used, names)) })
+        let names = embedded().map(|(name, _)| name.to_owned()).chain(of_own).collect();
+        let used = all.iter().filter(|source| source.origin == Origin::Own);
+        let used = used.map(|source| source.name.clone()).collect();
+        let languages = languages::read(dir, own, &all)?;
+        let dir = TemplatesDir::new(dir, used, names, &languages);
+        Ok(Self { sources: Sources(all), folders, languages, dir: Some(dir) })
     }
 
     /// The folders of `TEMPLATES_DIR` that have all templates of a mail, and that no route uses: mails that are in the ledger may need
@@ -129,7 +125,7 @@ impl Sources {
         let is_known = |name: &String| self.folders.iter().any(|folder| folder.name == *name);
         let read = |name: String| {
             let folder = Folder::new(&name);
-            let sources = folder.names().map(|name| Source::read(dir, &name).ok().flatten());
+            let sources = folder.names().map(|name| Source::read(dir, &name, Origin::Own).ok().flatten());
             Some((folder, sources.into_iter().collect::<Option<Vec<_>>>()?))
         };
         folders_in(dir).into_iter().filter(|name| !is_known(name)).filter_map(read).collect()
@@ -138,48 +134,21 @@ impl Sources {
     /// Adds a folder with its templates.
     pub fn add(&mut self, folder: Folder, sources: Vec<Source>) {
         self.folders.push(folder);
-        self.all.extend(sources);
+        self.sources.0.extend(sources);
     }
 
-    /// The folders that have templates.
-    pub fn folders(&self) -> &[Folder] {
-        &self.folders
-    }
-
-    /// The folder that was looked at; `None` without `TEMPLATES_DIR`.
-    pub fn dir(&self) -> Option<&TemplatesDir> {
-        self.dir.as_ref()
-    }
-
-    /// Name and text of each, for Tera.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.all.iter().map(|source| (source.name.as_str(), source.text.as_str()))
-    }
-
-    /// All of them, the frames first.
-    pub fn all(&self) -> &[Source] {
-        &self.all
-    }
-
-    /// The path, for users, of the template that Tera calls `name`.
-    pub fn path<'a>(&'a self, name: &'a str) -> &'a str {
-        self.all.iter().find(|source| source.name == name).map_or(name, |source| &source.path)
+    /// Takes the texts of single languages, and which languages have a folder.
+    pub fn take_texts(&mut self) -> (Vec<Texts>, Vec<Tag>) {
+        let texts = self.languages.iter_mut().filter_map(|language| language.texts.take()).collect();
+        (texts, self.languages.iter().map(|language| language.tag).collect())
     }
 }
 
-impl Source {
-    fn embedded((name, text): Embedded) -> Self {
-        Self { name: name.to_owned(), path: format!("templates/{name}"), text: text.to_owned() }
-    }
-
-    /// The file of this name, if there is one.
-    fn read(dir: &Path, name: &str) -> Result<Option<Self>, TemplateError> {
-        let path = dir.join(name);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(Self { name: name.to_owned(), path: path.display().to_string(), text })),
-            // A link to a file that is gone is an error.
-            Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => Ok(None),
-            Err(error) => Err(TemplateError(format!("{} cannot be read: {error}", path.display()))),
-        }
+fn embedded_source((name, text): Embedded) -> Source {
+    Source {
+        name: name.to_owned(),
+        path: format!("templates/{name}"),
+        text: text.to_owned(),
+        origin: Origin::BuiltIn,
     }
 }

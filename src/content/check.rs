@@ -5,21 +5,24 @@ pub(crate) mod names;
 
 use tera::Tera;
 
-use crate::content::catalogue::{Source, Sources};
+use crate::content::catalogue::source::{Source, Sources};
 use crate::content::check::names::{Name, names};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::renderer::{NotificationContext, Templates};
+use crate::content::view::arguments::ARGUMENTS;
+use crate::content::words::Words;
 use crate::content::{sample, view};
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification_facts::NotificationFacts;
+use crate::domain::participant::Participant;
 
-/// Finds variables and fields that do not exist.
+/// Finds variables, fields and texts that do not exist.
 ///
 /// # Errors
 /// The first one.
-pub(crate) fn check_variables(tera: &Tera, sources: &Sources) -> Result<(), TemplateError> {
+pub(crate) fn check_names(tera: &Tera, sources: &Sources, words: &Words) -> Result<(), TemplateError> {
     let names_in: Vec<Vec<Name>> = sources.all().iter().map(|source| names(&source.text)).collect();
     // A frame may set a variable for the templates that extend it.
     let set: Vec<&str> = names_in.iter().flatten().filter(|name| name.is_set).map(|name| name.root).collect();
@@ -37,20 +40,45 @@ pub(crate) fn check_variables(tera: &Tera, sources: &Sources) -> Result<(), Temp
             return Err(unknown_name("variable", unknown, source, name, &view::VARIABLES));
         }
         for name in names {
-            let fields: &[&str] = match name.root {
-                "event" => &view::EVENT,
-                "participant" => &view::PARTICIPANT,
-                "notice" => &view::NOTICE,
-                "brand" => &view::sender::BRAND,
-                _ => continue,
-            };
-            if let Some(field) = name.field.filter(|field| !fields.contains(field)) {
-                let what = format!("{}.{field}", name.root);
-                return Err(unknown_name("field", &what, source, Some(name), fields));
-            }
+            check_field(name, source, words)?;
         }
     }
     Ok(())
+}
+
+fn check_field(name: &Name<'_>, source: &Source, words: &Words) -> Result<(), TemplateError> {
+    let Some(field) = name.field else { return Ok(()) };
+    let fields: &[&str] = match name.root {
+        "event" => &view::EVENT,
+        "participant" => &view::PARTICIPANT,
+        "notice" => &view::NOTICE,
+        "locale" => &view::LOCALE,
+        "brand" => &view::sender::BRAND,
+        view::TEXT => return check_text(field, name, source, words),
+        _ => return Ok(()),
+    };
+    if fields.contains(&field) {
+        return Ok(());
+    }
+    Err(unknown_name("field", &format!("{}.{field}", name.root), source, Some(name), fields))
+}
+
+/// A text that a template shows has to be there, and has no arguments but those that every mail has.
+fn check_text(field: &str, name: &Name<'_>, source: &Source, words: &Words) -> Result<(), TemplateError> {
+    let Some(text) = words.get(field) else {
+        let known: Vec<&str> = words.names().collect();
+        return Err(unknown_name("text", &format!("{}.{field}", view::TEXT), source, Some(name), &known));
+    };
+    match text.arguments().find(|argument| !ARGUMENTS.contains(argument)) {
+        None => Ok(()),
+        Some(argument) => Err(TemplateError(format!(
+            "{}, line {}: the text \"{field}\" has {{{argument}}}, which \"{}.{field}\" cannot fill (it fills: {})",
+            source.path,
+            name.line,
+            view::TEXT,
+            ARGUMENTS.join(", ")
+        ))),
+    }
 }
 
 fn unknown_name(
@@ -68,7 +96,8 @@ fn unknown_name(
     ))
 }
 
-/// Renders the mails of all kinds with all sample data.
+/// Renders the mails of all kinds with all sample data, in the language of people without a locale; with templates of somebody's own
+/// in all others, too.
 ///
 /// # Errors
 /// The first template that does not render.
@@ -93,7 +122,10 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
 
 fn render_for_all(templates: &Templates, context: &NotificationContext) -> Result<(), TemplateError> {
     for participant in [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()] {
-        templates.render(context, &participant)?;
+        templates.render(context, &Participant { locale: None, ..participant })?;
+    }
+    for tag in templates.languages().iter().filter(|_| templates.dir().is_some()) {
+        templates.render(context, &Participant { locale: Some(tag.to_string()), ..sample::ada() })?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use tera::ErrorKind;
 
-use crate::content::catalogue::{Sources, built_in_frame};
+use crate::content::catalogue::built_in_frame;
+use crate::content::catalogue::source::Sources;
 use crate::content::check::names::names;
 use crate::content::error::TemplateError;
 
@@ -41,7 +42,7 @@ fn known_blocks(message: &str, file: &str, sources: &Sources) -> String {
         return String::new();
     }
     let frame = if matches!(file.rsplit_once('.'), Some((_, "html"))) { "base.html" } else { "base.txt" };
-    let Some(found) = sources.all().iter().find(|source| source.name == frame) else { return String::new() };
+    let Some(found) = sources.get(frame) else { return String::new() };
     let known = format!("; known blocks of {}: {}", found.path, blocks(&found.text).join(", "));
     match built_in_frame(frame).filter(|text| *text != found.text) {
         None => known,

@@ -26,6 +26,23 @@ pub(crate) fn paragraphs(text: &str) -> String {
         .to_owned()
 }
 
+/// `text` with what has a meaning in HTML escaped.
+pub(crate) fn escape(text: &str) -> String {
+    let mut html = Vec::with_capacity(text.len());
+    // Writing into memory cannot fail.
+    if tera::escape_html(text, &mut html).is_err() {
+        return String::new();
+    }
+    String::from_utf8_lossy(&html).into_owned()
+}
+
+/// `html` with line breaks in the source where lines are long: they show as spaces.
+pub(crate) fn wrap_source(html: &str) -> String {
+    let mut wrapped = String::with_capacity(html.len());
+    wrap(html, &mut wrapped);
+    wrapped
+}
+
 /// Formats a text part: no white space at the end of a line, never two blank lines in a row, long lines wrapped, one
 /// line break at the end.
 pub(crate) fn wrap_text(text: &str) -> String {

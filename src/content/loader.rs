@@ -5,11 +5,15 @@ use std::path::Path;
 use tera::Tera;
 
 use crate::config::content::ContentConfig;
-use crate::content::catalogue::Sources;
+use crate::content::catalogue::Catalogue;
+use crate::content::catalogue::languages::sources_of;
+use crate::content::catalogue::source::Sources;
 use crate::content::check;
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
+use crate::content::locales::Locales;
 use crate::content::renderer::Templates;
+use crate::content::template_set::{TemplateSet, TemplateSets};
 use crate::content::view;
 
 impl Templates {
@@ -27,32 +31,47 @@ impl Templates {
     /// The first error, with file, line and variable.
     pub fn load_with(config: &ContentConfig, own: &[String]) -> Result<Self, TemplateError> {
         let dir = config.templates_dir.as_deref();
-        let mut sources = Sources::read(dir, own)?;
-        let mut tera = Tera::default();
-        // What is the same for all mails is not copied for each of them.
-        for (name, value) in view::sender::variables(config) {
-            tera.global_context().insert_value(name, value);
+        let mut catalogue = Catalogue::read(dir, own)?;
+        let (texts, languages) = catalogue.take_texts();
+        let locales = Locales::new(texts, languages, config)?;
+        let mut tera = parse(&catalogue.sources, config)?;
+        check::check_names(&tera, &catalogue.sources, &locales.locale(locales.default_tag()).words)?;
+        let mut of_languages = Vec::with_capacity(catalogue.languages.len());
+        for (tag, sources) in sources_of(&catalogue.languages, &catalogue.sources) {
+            let tera = parse(&sources, config)?;
+            check::check_names(&tera, &sources, &locales.locale(tag).words)?;
+            of_languages.push((tag, TemplateSet::new(tera, sources, &catalogue.folders)));
         }
-        tera.add_raw_templates(sources.iter()).map_err(|error| explain(&error, &sources))?;
-        check::check_variables(&tera, &sources)?;
         if let Some(dir) = dir {
-            add_spare(&mut tera, &mut sources, dir);
+            add_spare(&mut tera, &mut catalogue, dir);
         }
-        let templates = Self::new(tera, sources, config.clone());
+        let Catalogue { sources, folders, dir, .. } = catalogue;
+        let sets = TemplateSets { of_all: TemplateSet::new(tera, sources, &folders), of_languages };
+        let templates = Self::new(sets, locales, folders, dir, config.clone());
         check::render_samples(&templates)?;
         Ok(templates)
     }
 }
 
+fn parse(sources: &Sources, config: &ContentConfig) -> Result<Tera, TemplateError> {
+    let mut tera = Tera::default();
+    // What is the same for all mails is not copied for each of them.
+    for (name, value) in view::sender::variables(config) {
+        tera.global_context().insert_value(name, value);
+    }
+    tera.add_raw_templates(sources.iter()).map_err(|error| explain(&error, sources))?;
+    Ok(tera)
+}
+
 /// Adds the folders that no route uses, as far as Tera takes them: they may be those of another program.
-fn add_spare(tera: &mut Tera, sources: &mut Sources, dir: &Path) {
-    for (folder, of_folder) in sources.spare(dir) {
+fn add_spare(tera: &mut Tera, catalogue: &mut Catalogue, dir: &Path) {
+    for (folder, of_folder) in catalogue.spare(dir) {
         let mut with_folder = tera.clone();
         let texts = of_folder.iter().map(|source| (source.name.as_str(), source.text.as_str()));
         match with_folder.add_raw_templates(texts) {
             Ok(()) => {
                 *tera = with_folder;
-                sources.add(folder, of_folder);
+                catalogue.add(folder, of_folder);
             }
             Err(error) => log::debug!("the templates in {} are not loaded: {error}", folder.name),
         }

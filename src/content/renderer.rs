@@ -1,28 +1,28 @@
 //! Renders the Tera templates: once for each fan-out what its mails share, and in the lanes the rest. Headers and
 //! encodings are left to the channels, loading to `loader`.
 
+mod in_language;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tera::{Context, Tera, Value};
 
 use crate::config::content::ContentConfig;
-use crate::content::catalogue::{Source, Sources};
-use crate::content::check::names::names;
+use crate::content::by_tag::ByTag;
 use crate::content::error::TemplateError;
-use crate::content::explain::explain;
-use crate::content::folder::{Folder, PartTemplate};
-use crate::content::layout;
+use crate::content::folder::Folder;
+use crate::content::locales::Locales;
+use crate::content::renderer::in_language::{LanguageContext, Told};
+use crate::content::tag::Tag;
+use crate::content::template_set::TemplateSets;
 use crate::content::templates_dir::TemplatesDir;
-use crate::content::view;
 use crate::content::view::event_facts::EventFacts;
-use crate::domain::content::{Content, ContentPart, MediaType};
+use crate::domain::content::Content;
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
-use crate::text::clean::{cut, one_line};
 
 /// The templates of all kinds, parsed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,42 +32,49 @@ pub struct Templates {
 
 #[derive(Debug)]
 struct ParsedTemplates {
-    tera: Tera,
-    sources: Sources,
+    sets: TemplateSets,
+    locales: Locales,
     config: ContentConfig,
-    /// Whether a template shows JSON-LD: it is made for each mail.
-    uses_json_ld: bool,
     /// By their names.
     folders: HashMap<String, Arc<Folder>>,
+    dir: Option<TemplatesDir>,
 }
 
 /// What templates see of one notification, made once for all its mails. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct NotificationContext {
-    kind: Kind,
-    folder: Arc<Folder>,
-    context: Context,
-    /// Where a template shows a part of it that is the participant's.
-    event_facts: Option<EventFacts>,
-    /// The subject, if it is the same for all participants.
-    subject: Option<String>,
+    shared: Arc<SharedContext>,
+}
+
+#[derive(Debug)]
+struct SharedContext {
+    told: Told,
+    /// Made when the first mail in a language needs it.
+    in_languages: ByTag<LanguageContext>,
 }
 
 impl Templates {
     /// Parsed templates and their sources.
-    pub(crate) fn new(tera: Tera, sources: Sources, config: ContentConfig) -> Self {
-        let uses_json_ld =
-            |source: &Source| names(&source.text).iter().any(|name| name.root == view::JSON_LD);
-        let uses_json_ld = sources.all().iter().any(uses_json_ld);
-        let folders =
-            sources.folders().iter().map(|folder| (folder.name.clone(), Arc::new(folder.clone()))).collect();
-        Self { inner: Arc::new(ParsedTemplates { tera, sources, config, uses_json_ld, folders }) }
+    pub(crate) fn new(
+        sets: TemplateSets,
+        locales: Locales,
+        folders: Vec<Folder>,
+        dir: Option<TemplatesDir>,
+        config: ContentConfig,
+    ) -> Self {
+        let folders = folders.into_iter().map(|folder| (folder.name.clone(), Arc::new(folder))).collect();
+        Self { inner: Arc::new(ParsedTemplates { sets, locales, config, folders, dir }) }
     }
 
     /// What was found in `TEMPLATES_DIR`; `None` if that is not set.
     #[must_use]
     pub fn dir(&self) -> Option<&TemplatesDir> {
-        self.inner.sources.dir()
+        self.inner.dir.as_ref()
+    }
+
+    /// The languages that mails can be written in.
+    pub(crate) fn languages(&self) -> Vec<Tag> {
+        self.inner.locales.written()
     }
 
     /// Whether there are templates for the mails of this kind, whose message carries `details`.
@@ -111,28 +118,8 @@ impl Templates {
         facts: &NotificationFacts,
         now: DateTime<Utc>,
     ) -> Result<NotificationContext, TemplateError> {
-        let NotificationFacts { kind, event, details, .. } = facts;
-        let folder = Arc::clone(self.folder(*kind, details)?);
-        let mut context = Context::new();
-        context.insert_value("kind", kind.as_str().into());
-        let event_facts = event.as_ref().map(|event| EventFacts::of(*kind, event, &self.inner.config, now));
-        context.insert_value(
-            "event",
-            match (event, &event_facts) {
-                (Some(event), Some(facts)) => view::event(event, facts.fields()),
-                _ => view::message::instead_of_event(details),
-            },
-        );
-        context.insert_value(view::JSON_LD, Value::none());
-        for (name, value) in view::message::variables(details) {
-            context.insert_value(name, value);
-        }
-        let variables = self.inner.tera.get_template_variables(&folder.subject).unwrap_or_default();
-        let is_personal = variables.contains(view::PERSONAL);
-        // A subject that does not render fails again for each mail, where the error is reported.
-        let subject = if is_personal { None } else { self.subject(&folder.subject, &context).ok() };
-        let event_facts = event_facts.filter(|_| self.inner.uses_json_ld);
-        Ok(NotificationContext { kind: *kind, folder, context, event_facts, subject })
+        let told = self.told(facts.clone(), Some(now))?;
+        Ok(NotificationContext { shared: Arc::new(SharedContext { told, in_languages: ByTag::default() }) })
     }
 
     /// Renders the content for one participant.
@@ -144,57 +131,27 @@ impl Templates {
         notification_context: &NotificationContext,
         participant: &Participant,
     ) -> Result<Content, TemplateError> {
-        let own = self.own_context(notification_context.kind, participant)?;
-        let notification_context = own.as_ref().unwrap_or(notification_context);
-        let folder = &notification_context.folder;
-        let mut context = notification_context.context.clone();
-        context.insert_value("participant", view::participant(participant));
-        if let Some(facts) = &notification_context.event_facts {
-            context.insert_value(view::JSON_LD, facts.json_ld(participant, &view::name(participant)));
+        let ParsedTemplates { sets, locales, .. } = &*self.inner;
+        let tag = locales.tag(participant.locale.as_deref());
+        let SharedContext { told, in_languages } = &*notification_context.shared;
+        if let Some(details) = &participant.details {
+            let details =
+                MessageDetails::read(Some(details)).map_err(|error| TemplateError(error.to_string()))?;
+            let told = self.told(NotificationFacts::of_message(told.facts.kind, details), None)?;
+            return LanguageContext::new(sets, locales, &told, tag).render(sets, &told, participant);
         }
-        let subject = match &notification_context.subject {
-            Some(subject) => subject.clone(),
-            None => self.subject(&folder.subject, &context)?,
-        };
-        let mut parts = Vec::with_capacity(folder.parts.len());
-        for template in &folder.parts {
-            parts.push(self.part(template, &context)?);
+        let make = || LanguageContext::new(sets, locales, told, tag);
+        match in_languages.get_or_make(tag, make) {
+            Ok(context) => context.render(sets, told, participant),
+            Err(make) => make().render(sets, told, participant),
         }
-        Ok(Content { subject, parts })
     }
 
-    /// What the message says to this participant alone, if it does.
-    fn own_context(
-        &self,
-        kind: Kind,
-        participant: &Participant,
-    ) -> Result<Option<NotificationContext>, TemplateError> {
-        let Some(details) = &participant.details else { return Ok(None) };
-        let details =
-            MessageDetails::read(Some(details)).map_err(|error| TemplateError(error.to_string()))?;
-        self.notification_context(&NotificationFacts::of_message(kind, details)).map(Some)
-    }
-
-    fn part(&self, template: &PartTemplate, context: &Context) -> Result<ContentPart, TemplateError> {
-        let text = self.render_template(&template.name, context)?;
-        let text = match template.media_type {
-            MediaType::Plain => layout::wrap_text(&text),
-            MediaType::Html => text,
-        };
-        Ok(ContentPart { media_type: template.media_type, text })
-    }
-
-    fn subject(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
-        let subject = cut(one_line(&self.render_template(name, context)?), layout::SUBJECT_MAX);
-        if subject.is_empty() {
-            let path = self.inner.sources.path(name);
-            return Err(TemplateError(format!("{path}: the subject is empty")));
-        }
-        Ok(subject)
-    }
-
-    fn render_template(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
-        self.inner.tera.render(name, context).map_err(|error| explain(&error, &self.inner.sources))
+    fn told(&self, facts: NotificationFacts, now: Option<DateTime<Utc>>) -> Result<Told, TemplateError> {
+        let folder = Arc::clone(self.folder(facts.kind, &facts.details)?);
+        let of_event = |(event, now)| EventFacts::of(facts.kind, event, &self.inner.config, now);
+        let event_facts = facts.event.as_ref().zip(now).map(of_event);
+        Ok(Told { facts, event_facts, folder })
     }
 }
 

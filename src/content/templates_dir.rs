@@ -5,12 +5,15 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Most files that are looked at. A folder that has more is not one of templates.
-const FILES_MAX: usize = 1000;
+use crate::content::catalogue::languages::LanguageFolder;
+use crate::content::catalogue::source::{FILES_MAX, folders_in};
+use crate::content::tag::Tag;
+use crate::content::texts::FILE;
+
 /// Most files that a sentence names.
 const SHOWN_MAX: usize = 5;
-/// How the names of templates end, ours and those of other engines.
-const ENDINGS: [&str; 7] = ["txt", "html", "htm", "tera", "j2", "jinja", "jinja2"];
+/// How the names of templates end, ours and those of other engines, and those of texts.
+const ENDINGS: [&str; 8] = ["txt", "html", "htm", "tera", "j2", "jinja", "jinja2", "toml"];
 
 /// The folder of templates, compared with the names of the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +27,17 @@ pub struct TemplatesDir {
 }
 
 impl TemplatesDir {
-    /// `names` are those of the built-in templates, `used` those that the folder has.
-    pub(super) fn new(path: &Path, used: Vec<String>, names: Vec<String>) -> Self {
-        let is_unused = |file: &String| !names.contains(file);
-        let unused = list_templates(path).into_iter().filter(is_unused).collect();
+    /// `names` are those of the built-in templates, `used` those that the folder has for all languages; what it has for single ones is
+    /// in `languages`.
+    pub(super) fn new(
+        path: &Path,
+        mut used: Vec<String>,
+        names: Vec<String>,
+        languages: &[LanguageFolder],
+    ) -> Self {
+        used.extend(languages.iter().flat_map(LanguageFolder::used));
+        let is_unused = |file: &String| !names.contains(file) && !used.contains(file);
+        let unused = list_templates(path, languages).into_iter().filter(is_unused).collect();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self { path, used, unused, names }
     }
@@ -41,7 +51,7 @@ impl TemplatesDir {
     /// A sentence for each file whose name is right but for capital letters, and one for the others that are not used.
     #[must_use]
     pub fn misnamed(&self) -> Vec<String> {
-        let meant = |file: &String| self.names.iter().find(|name| name.eq_ignore_ascii_case(file));
+        let meant = |file: &String| self.meant(file);
         let mut sentences: Vec<String> = self
             .unused
             .iter()
@@ -56,9 +66,24 @@ impl TemplatesDir {
             let more = if others.len() > SHOWN_MAX { ", …" } else { "" };
             let shown = others[..others.len().min(SHOWN_MAX)].join(", ");
             let names = self.names.join(", ");
-            sentences.push(format!("TEMPLATES_DIR: {shown}{more} not used; fanmail looks for {names}"));
+            sentences.push(format!(
+                "TEMPLATES_DIR: {shown}{more} not used; fanmail looks for {names}, and in the folder of a language, such as de, for \
+                 these and {FILE}"
+            ));
         }
         sentences
+    }
+
+    /// The name that differs from that of a file only in capitals.
+    fn meant(&self, file: &str) -> Option<String> {
+        let is_meant = |name: &&str, file: &str| name.eq_ignore_ascii_case(file);
+        let names = || self.names.iter().map(String::as_str);
+        if let Some(name) = names().find(|name| is_meant(name, file)) {
+            return Some(name.to_owned());
+        }
+        let (folder, file) = file.split_once('/').filter(|(folder, _)| Tag::read(folder).is_some())?;
+        let name = names().chain([FILE]).find(|name| is_meant(name, file))?;
+        Some(format!("{folder}/{name}"))
     }
 }
 
@@ -76,27 +101,24 @@ impl fmt::Display for TemplatesDir {
     }
 }
 
-/// The files of the folder and of the folders in it that are named like templates, sorted.
-fn list_templates(dir: &Path) -> Vec<String> {
+/// The files of the folder and of the folders in it that are named like templates, sorted; those of languages have folders, too.
+fn list_templates(dir: &Path, languages: &[LanguageFolder]) -> Vec<String> {
     let mut files = files_in(dir, "");
-    for name in folders_in(dir) {
+    let mut list = |name: &str| {
         if files.len() < FILES_MAX {
-            files.extend(files_in(&dir.join(&name), &format!("{name}/")));
+            files.extend(files_in(&dir.join(name), &format!("{name}/")));
+        }
+    };
+    for name in folders_in(dir) {
+        list(&name);
+        if languages.iter().any(|language| language.name == name) {
+            for inner in folders_in(&dir.join(&name)) {
+                list(&format!("{name}/{inner}"));
+            }
         }
     }
     files.sort_unstable();
     files
-}
-
-/// The names of the folders in it, sorted.
-pub(super) fn folders_in(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten().take(FILES_MAX);
-    let folders = entries.filter(|entry| entry.path().is_dir());
-    let mut names: Vec<String> =
-        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| !name.starts_with('.'));
-    names.sort_unstable();
-    names
 }
 
 fn files_in(dir: &Path, before: &str) -> Vec<String> {
@@ -126,26 +148,28 @@ mod tests {
             fs::write(path, "").unwrap();
         }
         let names = ["base.html", "created/body.txt", "created/body.html"].map(str::to_owned).to_vec();
-        let found = TemplatesDir::new(dir.path(), vec!["base.html".to_owned()], names.clone());
+        let found = TemplatesDir::new(dir.path(), vec!["base.html".to_owned()], names.clone(), &[]);
         assert_eq!(
             found.misnamed(),
             [
                 "TEMPLATES_DIR: Created/body.txt is not used; the name that fanmail looks for is created/body.txt",
                 "TEMPLATES_DIR: created/Body.HTML is not used; the name that fanmail looks for is created/body.html",
-                "TEMPLATES_DIR: footer.txt not used; fanmail looks for base.html, created/body.txt, created/body.html",
+                "TEMPLATES_DIR: footer.txt not used; fanmail looks for base.html, created/body.txt, created/body.html, and in \
+                 the folder of a language, such as de, for these and texts.toml",
             ]
         );
         assert_eq!(
             found.to_string(),
             format!("templates from {}: base.html; the others are built in", dir.path().display())
         );
-        let relative = TemplatesDir::new(Path::new("templates"), vec!["base.html".to_owned()], names.clone())
-            .to_string();
+        let relative =
+            TemplatesDir::new(Path::new("templates"), vec!["base.html".to_owned()], names.clone(), &[])
+                .to_string();
         let here = std::env::current_dir().unwrap();
         assert!(
             relative.starts_with(&format!("templates from {}/templates: ", here.display())),
             "{relative}"
         );
-        assert!(TemplatesDir::new(&dir.path().join("none"), Vec::new(), names).misnamed().is_empty());
+        assert!(TemplatesDir::new(&dir.path().join("none"), Vec::new(), names, &[]).misnamed().is_empty());
     }
 }

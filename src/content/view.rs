@@ -5,12 +5,14 @@ use tera::{Map, Value};
 use url::Url;
 
 use crate::content::dates::EventTime;
+use crate::content::words::Words;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
 
+pub(crate) mod arguments;
 pub(crate) mod event_facts;
 pub(crate) mod message;
 pub(crate) mod sender;
@@ -22,7 +24,7 @@ const LINE_MAX: usize = 300;
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 18] = [
+pub(crate) const VARIABLES: [&str; 21] = [
     "event",
     "participant",
     "kind",
@@ -40,11 +42,23 @@ pub(crate) const VARIABLES: [&str; 18] = [
     "postal_address",
     "footer_text",
     "footer_text_html",
-    "json_ld",
+    JSON_LD,
+    TEXT,
+    "greeting",
+    "locale",
 ];
 
-/// The one that is not the same for all mails of a notification.
-pub(crate) const PERSONAL: &str = "participant";
+/// The texts in the language of the mail, by their names.
+pub(crate) const TEXT: &str = "text";
+
+/// Those that are not the same for all mails of a notification in one language.
+pub(crate) const PERSONAL: [&str; 3] = ["participant", "greeting", JSON_LD];
+
+/// Those that are not the same in all languages. A template that has none of them has its words in it.
+pub(crate) const OF_LANGUAGE: [&str; 3] = [TEXT, "greeting", "locale"];
+
+/// The fields of `locale`.
+pub(crate) const LOCALE: [&str; 4] = ["lang", "dir", "start", "end"];
 
 /// The participant's place as JSON-LD, which few templates of one's own use.
 pub(crate) const JSON_LD: &str = "json_ld";
@@ -109,11 +123,11 @@ fn id(id: EventId) -> Value {
     }
 }
 
-/// The value of `participant`.
-pub(crate) fn participant(participant: &Participant) -> Value {
+/// The value of `participant`, whose name is this one.
+pub(crate) fn participant(participant: &Participant, name: &str) -> Value {
     map([
         ("id", participant.id.0.into()),
-        ("name", name(participant).into()),
+        ("name", name.into()),
         ("locale", line_or_none(participant.locale.as_deref())),
     ])
 }
@@ -144,6 +158,18 @@ fn line_or_none(text: Option<&str>) -> Value {
 pub(crate) fn web_address(url: &str) -> Option<String> {
     let url = Url::parse(url.trim()).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
+}
+
+/// The value of `locale`: what HTML needs to know of a language.
+pub(crate) fn locale(words: &Words) -> Value {
+    let language = words.language;
+    let (start, end) = if language.is_right_to_left() { ("right", "left") } else { ("left", "right") };
+    map([
+        ("lang", language.to_string().into()),
+        ("dir", language.dir().into()),
+        ("start", start.into()),
+        ("end", end.into()),
+    ])
 }
 
 fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
@@ -179,7 +205,7 @@ mod tests {
         }
         let mut expected = PARTICIPANT.map(str::to_owned);
         expected.sort();
-        assert_eq!(names(&participant(&sample::ada())), expected);
+        assert_eq!(names(&participant(&sample::ada(), "Ada")), expected);
     }
 
     #[test]
@@ -191,8 +217,8 @@ mod tests {
             url: Some(format!("https://example.org/{}", "x".repeat(URL_MAX))),
             ..sample::full()
         });
-        let of_participant =
-            participant(&Participant { name: long.clone(), locale: Some(long), ..sample::ada() });
+        let long = Participant { name: long.clone(), locale: Some(long), ..sample::ada() };
+        let of_participant = participant(&long, &name(&long));
         let field = |value: &Value, name: &'static str| value.as_map().unwrap()[&name.into()].clone();
         for (value, name, max) in [
             (&of_event, "title", LINE_MAX),

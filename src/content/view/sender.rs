@@ -33,6 +33,25 @@ pub(crate) fn variables(config: &ContentConfig) -> [(&'static str, Value); 7] {
     ]
 }
 
+/// What texts may say of the sender. Empty where it is not set.
+#[derive(Debug, Default)]
+pub(crate) struct Sender {
+    /// The name of the brand.
+    pub brand: String,
+    /// Whom people ask.
+    pub contact: String,
+}
+
+impl Sender {
+    /// From the configuration.
+    pub fn new(config: &ContentConfig) -> Self {
+        Self {
+            brand: one_line(config.brand.name.as_deref().unwrap_or_default()),
+            contact: config.contact.as_ref().map(contact).unwrap_or_default(),
+        }
+    }
+}
+
 fn brand(brand: &Brand) -> Value {
     let color = |form: fn(Color) -> Color| brand.color.map(|color| form(color).to_string()).into();
     map([

@@ -21,7 +21,7 @@ fn both_parts_show_note_and_reason() {
     let text = "\nReason: the hall is being renovated\n\nThe cloakroom is closed this time.\nPlease bring a warm coat.\n";
     assert!(mail.text(MediaType::Plain).contains(text), "{}", mail.text(MediaType::Plain));
     let html = mail.text(MediaType::Html);
-    assert!(html.contains("\nReason: the hall is being renovated\n"), "{html}");
+    assert!(html.contains("\nReason: <bdi>the hall is being renovated</bdi>\n"), "{html}");
     assert!(html.contains("The cloakroom is closed this time.<br>\nPlease bring a warm coat."), "{html}");
     let without = render_details(&ContentConfig::default(), &MessageDetails::default());
     assert!(
@@ -35,7 +35,8 @@ fn what_a_publisher_writes_is_shown_literally() {
     let mail = render_details(&ContentConfig::default(), &sample::hostile_details());
     let html = mail.text(MediaType::Html);
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;<br>\n.<br>\n{{ event.title }}"), "{html}");
-    assert!(html.contains("&quot;storm&quot; &amp; &lt;flood&gt; Bcc: everyone@example.org"), "{html}");
+    let reason = "Reason: <bdi>&quot;storm&quot; &amp; &lt;flood&gt; Bcc:\neveryone@example.org</bdi>";
+    assert!(html.contains(reason), "{html}");
     assert!(mail.text(MediaType::Plain).contains("Reason: \"storm\" & <flood> Bcc: everyone@example.org\n"));
 }
 

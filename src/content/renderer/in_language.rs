@@ -1,0 +1,130 @@
+//! The mails of a notification in one language: what they have in common is made once, and the rest for each participant.
+
+use std::sync::Arc;
+
+use tera::{Context, Value};
+
+use crate::content::error::TemplateError;
+use crate::content::folder::Folder;
+use crate::content::layout;
+use crate::content::locales::{Locale, Locales};
+use crate::content::tag::Tag;
+use crate::content::template_set::{SetId, TemplateSets};
+use crate::content::text::Form;
+use crate::content::view;
+use crate::content::view::arguments::arguments;
+use crate::content::view::event_facts::EventFacts;
+use crate::domain::content::{Content, ContentPart, MediaType};
+use crate::domain::notification_facts::NotificationFacts;
+use crate::domain::participant::Participant;
+
+/// What the mails of a notification have in common in all languages.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub facts: NotificationFacts,
+    /// Facts about the event, if there is one.
+    pub event_facts: Option<EventFacts>,
+    /// The templates.
+    pub folder: Arc<Folder>,
+}
+
+/// What the mails of a notification in one language have in common.
+#[derive(Debug)]
+pub(super) struct LanguageContext {
+    locale: Arc<Locale>,
+    set: SetId,
+    /// With the texts of text parts.
+    context: Context,
+    /// The texts of HTML parts.
+    html_texts: Value,
+    /// Whether a template shows the participant's place as JSON-LD, which is made for each mail.
+    shows_json_ld: bool,
+    /// The subject, if it is the same for all participants.
+    subject: Option<String>,
+}
+
+impl LanguageContext {
+    /// For people with this tag.
+    pub fn new(sets: &TemplateSets, locales: &Locales, told: &Told, tag: Tag) -> Self {
+        let Told { facts, event_facts, folder } = told;
+        let (set, tag) = choose(sets, locales, folder, tag);
+        let of_set = sets.get(set);
+        let uses = of_set.uses(folder);
+        let locale = locales.locale(tag);
+        let NotificationFacts { kind, event, details, .. } = facts;
+        let mut context = Context::new();
+        context.insert_value("kind", kind.as_str().into());
+        let event = match (event, event_facts) {
+            (Some(event), Some(facts)) => view::event(event, facts.fields()),
+            _ => view::message::instead_of_event(details),
+        };
+        let arguments = arguments(&event, details, &locales.sender);
+        context.insert_value("event", event);
+        for (name, value) in view::message::variables(details) {
+            context.insert_value(name, value);
+        }
+        let texts = uses.map(|uses| uses.texts.as_slice()).unwrap_or_default();
+        let html_texts = locale.words.view(texts, Form::Html, &arguments);
+        context.insert_value(view::TEXT, locale.words.view(texts, Form::Plain, &arguments));
+        context.insert_value("locale", view::locale(&locale.words));
+        context.insert_value(view::JSON_LD, Value::none());
+        let is_personal = uses.is_some_and(|uses| uses.has_personal_subject);
+        let shows_json_ld = uses.is_some_and(|uses| uses.json_ld);
+        // A subject that does not render fails again for each mail, where the error is reported.
+        let subject = if is_personal { None } else { of_set.subject(folder, &context).ok() };
+        Self { locale, set, context, html_texts, shows_json_ld, subject }
+    }
+
+    /// Renders the content for one participant.
+    ///
+    /// # Errors
+    /// When a template does not render with the data of this event or participant, although it did with the samples.
+    pub fn render(
+        &self,
+        sets: &TemplateSets,
+        told: &Told,
+        participant: &Participant,
+    ) -> Result<Content, TemplateError> {
+        let folder = &told.folder;
+        let set = sets.get(self.set);
+        let words = &self.locale.words;
+        let name = view::name(participant);
+        let mut context = self.context.clone();
+        context.insert_value("participant", view::participant(participant, &name));
+        context.insert_value("greeting", words.greeting(Form::Plain, &name));
+        if let Some(facts) = told.event_facts.as_ref().filter(|_| self.shows_json_ld) {
+            context.insert_value(view::JSON_LD, facts.json_ld(participant, &name));
+        }
+        let subject = match &self.subject {
+            Some(subject) => subject.clone(),
+            None => set.subject(folder, &context)?,
+        };
+        let mut parts = Vec::with_capacity(folder.parts.len());
+        for template in &folder.parts {
+            let text = match template.media_type {
+                MediaType::Plain => layout::wrap_text(&set.render(&template.name, &context)?),
+                MediaType::Html => {
+                    context.insert_value("greeting", words.greeting(Form::Html, &name));
+                    context.insert_value(view::TEXT, self.html_texts.clone());
+                    set.render(&template.name, &context)?
+                }
+            };
+            parts.push(ContentPart { media_type: template.media_type, text });
+        }
+        Ok(Content { subject, parts })
+    }
+}
+
+/// The templates for people with this tag, and the tag of the language that they are written in.
+///
+/// What is written in one language for everyone is in that of people without a locale, frames and dates included.
+fn choose(sets: &TemplateSets, locales: &Locales, folder: &Folder, tag: Tag) -> (SetId, Tag) {
+    let find = |tag: Tag| sets.find(folder, locales.language_for(tag));
+    let set = find(tag);
+    let uses = sets.get(set).uses(folder);
+    if uses.is_some_and(|uses| uses.is_in_one_language) {
+        let default = locales.default_tag();
+        return (find(default), default);
+    }
+    (set, tag)
+}

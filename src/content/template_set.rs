@@ -1,0 +1,142 @@
+//! Templates that can call each other, parsed: those for all languages, or those for one. What is rendered with them is left to `renderer`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tera::{Context, Tera};
+
+use crate::content::catalogue::source::{Origin, Source, Sources};
+use crate::content::check::names::names;
+use crate::content::error::TemplateError;
+use crate::content::explain::explain;
+use crate::content::folder::Folder;
+use crate::content::layout;
+use crate::content::tag::Tag;
+use crate::content::view;
+use crate::text::clean::{cut, one_line};
+
+/// Parsed templates and their sources.
+#[derive(Debug)]
+pub(crate) struct TemplateSet {
+    tera: Tera,
+    sources: Sources,
+    /// By the names of the folders.
+    uses: HashMap<String, Uses>,
+}
+
+/// The templates for all languages, and for those that have some of their own.
+#[derive(Debug)]
+pub(crate) struct TemplateSets {
+    /// Those for all languages.
+    pub of_all: TemplateSet,
+    /// The others.
+    pub of_languages: Vec<(Tag, TemplateSet)>,
+}
+
+/// Which of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SetId(Option<usize>);
+
+impl TemplateSets {
+    /// The templates of a folder for this language, or for a broader one, or for all.
+    pub fn find(&self, folder: &Folder, tag: Tag) -> SetId {
+        let is_of = |(of, set): &(Tag, TemplateSet), tag| *of == tag && set.uses(folder).is_some();
+        SetId(tag.and_broader().find_map(|tag| self.of_languages.iter().position(|set| is_of(set, tag))))
+    }
+
+    /// That set.
+    pub fn get(&self, id: SetId) -> &TemplateSet {
+        id.0.and_then(|at| self.of_languages.get(at)).map_or(&self.of_all, |(_, set)| set)
+    }
+}
+
+/// What the templates of one folder use, with those that they extend or include.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    /// The names of texts.
+    pub texts: Vec<String>,
+    /// Whether one of them has its words in it, and is there for all languages: then the whole mail is in one.
+    pub is_in_one_language: bool,
+    /// Whether they show the participant's place as JSON-LD.
+    pub json_ld: bool,
+    /// Whether the subject is not the same for all participants.
+    pub has_personal_subject: bool,
+}
+
+impl TemplateSet {
+    /// These templates, for the mails of these folders.
+    pub fn new(tera: Tera, sources: Sources, folders: &[Folder]) -> Self {
+        let uses =
+            folders.iter().map(|folder| (folder.name.clone(), uses(folder, &tera, &sources))).collect();
+        Self { tera, sources, uses }
+    }
+
+    /// What the templates of a folder use.
+    pub fn uses(&self, folder: &Folder) -> Option<&Uses> {
+        self.uses.get(&folder.name)
+    }
+
+    /// Renders one template.
+    ///
+    /// # Errors
+    /// When it does not render with this context.
+    pub fn render(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+        self.tera.render(name, context).map_err(|error| explain(&error, &self.sources))
+    }
+
+    /// Renders the subject of a folder.
+    ///
+    /// # Errors
+    /// When it does not render with this context, or is empty.
+    pub fn subject(&self, folder: &Folder, context: &Context) -> Result<String, TemplateError> {
+        let name = &folder.subject;
+        let subject = cut(one_line(&self.render(name, context)?), layout::SUBJECT_MAX);
+        if subject.is_empty() {
+            let path = self.sources.path(name);
+            return Err(TemplateError(format!("{path}: the subject is empty")));
+        }
+        Ok(subject)
+    }
+}
+
+fn uses(folder: &Folder, tera: &Tera, sources: &Sources) -> Uses {
+    let variables = tera.get_template_variables(&folder.subject).unwrap_or_default();
+    let used = used_by(folder, sources);
+    let mut texts = BTreeSet::new();
+    let mut json_ld = false;
+    for name in used.iter().flat_map(|source| names(&source.text)) {
+        match name.root {
+            view::TEXT => texts.extend(name.field.map(str::to_owned)),
+            view::JSON_LD => json_ld = true,
+            _ => {}
+        }
+    }
+    Uses {
+        texts: texts.into_iter().collect(),
+        json_ld,
+        is_in_one_language: used.iter().any(|source| has_own_words(source)),
+        has_personal_subject: view::PERSONAL.iter().any(|name| variables.contains(name)),
+    }
+}
+
+/// The templates of a folder, and those whose names stand in them, as those that they extend do.
+fn used_by<'a>(folder: &Folder, sources: &'a Sources) -> Vec<&'a Source> {
+    let mut used: Vec<&Source> = folder.names().iter().filter_map(|name| sources.get(name)).collect();
+    let mut at = 0;
+    while let Some(source) = used.get(at).copied() {
+        let is_named = |name: &str| {
+            ['"', '\'', '`'].iter().any(|quote| source.text.contains(&format!("{quote}{name}{quote}")))
+        };
+        let is_new = |other: &&Source| !used.iter().any(|known| known.name == other.name);
+        let named: Vec<&Source> =
+            sources.all().iter().filter(is_new).filter(|other| is_named(&other.name)).collect();
+        used.extend(named);
+        at += 1;
+    }
+    used
+}
+
+/// A template of somebody's own that takes no words from the texts has them in it: it is from before there were texts, or for one language.
+fn has_own_words(source: &Source) -> bool {
+    let is_multilingual = || names(&source.text).iter().any(|name| view::OF_LANGUAGE.contains(&name.root));
+    source.origin == Origin::Own && !is_multilingual()
+}

@@ -1,0 +1,96 @@
+//! The texts of one language: a file `texts.toml`, built in or in `TEMPLATES_DIR`. Which of several files a text is taken from is left to
+//! `words`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::content::error::TemplateError;
+use crate::content::tag::Tag;
+use crate::content::text::Text;
+
+/// The name of the file in the folder of its language.
+pub(crate) const FILE: &str = "texts.toml";
+
+macro_rules! built_in {
+    ($($language:literal),+ $(,)?) => {
+        [$(($language, include_str!(concat!("../../templates/", $language, "/texts.toml")))),+]
+    };
+}
+
+/// The languages that are compiled in, with their files.
+const BUILT_IN: [(&str, &str); 1] = built_in!["en"];
+
+/// The texts of one file.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// Their language.
+    pub tag: Tag,
+    /// Its path, for users.
+    pub path: String,
+    /// By their names.
+    pub by_name: BTreeMap<String, Arc<Text>>,
+}
+
+impl Texts {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is wrong with it, with file and line.
+    pub fn parse(tag: Tag, path: &str, source: &str) -> Result<Self, TemplateError> {
+        let error = |at: Option<usize>, what: &str| {
+            let line = |at: usize| format!(", line {}", 1 + source[..at].matches('\n').count());
+            TemplateError(format!("{path}{}: {what}", at.map_or(String::new(), line)))
+        };
+        let table = DeTable::parse(source)
+            .map_err(|wrong| error(wrong.span().map(|span| span.start), wrong.message()))?;
+        let mut by_name = BTreeMap::new();
+        for (name, value) in table.into_inner() {
+            let (at, name) = (name.span().start, name.into_inner());
+            let parsed = match value.get_ref() {
+                DeValue::String(text) => Text::parse(text),
+                _ => Err("is no text in quotes".to_owned()),
+            };
+            let text = parsed.map_err(|wrong| error(Some(at), &format!("the text \"{name}\" {wrong}")))?;
+            by_name.insert(name.into_owned(), Arc::new(text));
+        }
+        Ok(Self { tag, path: path.to_owned(), by_name })
+    }
+
+    /// The texts that are compiled in.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn built_in() -> Result<Vec<Self>, TemplateError> {
+        let parse = |(language, source): (&str, &str)| {
+            let tag = Tag::read(language).unwrap_or(Tag::ENGLISH);
+            Self::parse(tag, &format!("templates/{language}/{FILE}"), source)
+        };
+        BUILT_IN.into_iter().map(parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(source: &str) -> String {
+        Texts::parse(Tag::ENGLISH, "en/texts.toml", source).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_problem_is_told_with_its_line() {
+        assert_eq!(
+            problem("a = \"x\"\n\nb = \"{title\""),
+            "en/texts.toml, line 3: the text \"b\" has no } behind {title"
+        );
+        assert!(
+            problem("a = \"x\"\nb = 3").starts_with("en/texts.toml, line 2: "),
+            "{}",
+            problem("a = \"x\"\nb = 3")
+        );
+        assert!(problem("a = \"x\"\na = \"y\"").starts_with("en/texts.toml, line 2: duplicate key"));
+        assert!(problem("\na = x").starts_with("en/texts.toml, line 2: "));
+    }
+}

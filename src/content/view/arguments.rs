@@ -1,0 +1,25 @@
+//! The arguments of texts that every mail can fill: facts about the event, the reason, and the sender.
+
+use tera::Value;
+
+use crate::content::view::line;
+use crate::content::view::sender::Sender;
+use crate::domain::message::details::MessageDetails;
+
+/// Their names.
+pub(crate) const ARGUMENTS: [&str; 8] =
+    ["title", "date", "time", "when", "location", "reason", "brand", "contact"];
+
+/// Their values.
+pub(crate) type Arguments = [(&'static str, String); ARGUMENTS.len()];
+
+/// From the value of `event`, what the message carries, and the sender. Those without a value are empty.
+pub(crate) fn arguments(event: &Value, details: &MessageDetails, sender: &Sender) -> Arguments {
+    let of_event = |name: &'static str| event.as_map().and_then(|fields| fields.get(&name.into()));
+    ARGUMENTS.map(|name| match name {
+        "reason" => (name, line(details.reason.as_deref().unwrap_or_default())),
+        "brand" => (name, sender.brand.clone()),
+        "contact" => (name, sender.contact.clone()),
+        _ => (name, of_event(name).and_then(Value::as_str).unwrap_or_default().to_owned()),
+    })
+}

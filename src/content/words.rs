@@ -1,0 +1,129 @@
+//! The words of the mails in one language: each text from the first of several files that has it. Which files those are is left to `locales`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tera::{Map, Value};
+
+use crate::content::layout;
+use crate::content::tag::Tag;
+use crate::content::text::{Form, Text};
+use crate::content::texts::Texts;
+
+/// The greeting, which alone is not the same for all people.
+const GREETING: &str = "greeting";
+/// The greeting of somebody without a name.
+const GREETING_WITHOUT_NAME: &str = "greeting_without_name";
+
+/// All texts, each in the first language that has it.
+#[derive(Debug)]
+pub(crate) struct Words {
+    /// The language that they are meant to be in.
+    pub language: Tag,
+    by_name: BTreeMap<String, Found>,
+}
+
+#[derive(Debug)]
+struct Found {
+    text: Arc<Text>,
+    /// Another one than that of the words, if the text is missing in that.
+    other_language: Option<Tag>,
+}
+
+impl Words {
+    /// The texts of these files; of two with one name that of the earlier file.
+    pub fn new<'a>(language: Tag, files: impl IntoIterator<Item = &'a Texts>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for file in files {
+            let other_language = (!file.tag.has_language_of(language)).then_some(file.tag);
+            for (name, text) in &file.by_name {
+                let found = || Found { text: Arc::clone(text), other_language };
+                by_name.entry(name.clone()).or_insert_with(found);
+            }
+        }
+        Self { language, by_name }
+    }
+
+    /// The names of all texts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The text of this name.
+    pub fn get(&self, name: &str) -> Option<&Text> {
+        self.by_name.get(name).map(|found| &*found.text)
+    }
+
+    /// A text with these arguments; empty if there is none of this name.
+    pub fn write<'a>(&self, name: &str, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> String {
+        let Some(found) = self.by_name.get(name) else { return String::new() };
+        let text = found.text.write(form, value);
+        match (form, found.other_language) {
+            (Form::Html, Some(language)) => layout::wrap_source(&format!(
+                "<span lang=\"{language}\" dir=\"{}\">{text}</span>",
+                language.dir()
+            )),
+            _ => text,
+        }
+    }
+
+    /// What templates see as `text`: the texts of these names, as far as they have no other arguments than these.
+    pub fn view(&self, names: &[String], form: Form, arguments: &[(&'static str, String)]) -> Value {
+        let value =
+            |name: &str| arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+        let is_complete = |text: &Text| text.arguments().all(|name| value(name).is_some());
+        let texts = names.iter().filter(|name| self.get(name).is_some_and(is_complete));
+        let written = |name: &String| (name.clone().into(), as_value(&self.write(name, form, value), form));
+        texts.map(written).collect::<Map>().into()
+    }
+
+    /// What templates see as `greeting`.
+    pub fn greeting(&self, form: Form, name: &str) -> Value {
+        let text = if name.is_empty() { GREETING_WITHOUT_NAME } else { GREETING };
+        as_value(&self.write(text, form, |_| Some(name)), form)
+    }
+}
+
+fn as_value(text: &str, form: Form) -> Value {
+    match form {
+        Form::Plain => Value::normal_string(text),
+        Form::Html => Value::safe_string(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words() -> Words {
+        let [german, english] = [
+            ("de", "greeting = \"Guten Tag {name},\""),
+            ("en", "greeting = \"x\"\nmore = \"*More* of {title}\""),
+        ]
+        .map(|(tag, source)| Texts::parse(Tag::read(tag).unwrap(), "t", source).unwrap());
+        Words::new(german.tag, [&german, &english])
+    }
+
+    #[test]
+    fn a_text_that_a_language_lacks_is_marked_as_that_of_another() {
+        let title = |_: &str| Some("T");
+        assert_eq!(words().write("more", Form::Plain, title), "More of T");
+        assert_eq!(
+            words().write("more", Form::Html, title),
+            "<span lang=\"en\" dir=\"ltr\"><strong>More</strong> of <bdi>T</bdi></span>"
+        );
+        assert_eq!(words().write("greeting", Form::Html, |_| Some("Ö")), "Guten Tag <bdi>Ö</bdi>,");
+        assert_eq!(words().write("unknown", Form::Html, title), "");
+    }
+
+    #[test]
+    fn templates_see_the_texts_whose_arguments_there_are() {
+        let view = words().view(
+            &["greeting".to_owned(), "more".to_owned(), "x".to_owned()],
+            Form::Plain,
+            &[("title", "T".to_owned())],
+        );
+        let names: Vec<String> = view.as_map().unwrap().keys().map(ToString::to_string).collect();
+        assert_eq!(names, ["more"]);
+    }
+}
