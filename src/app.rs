@@ -143,6 +143,7 @@ impl Runtime {
         store: Store,
         role: ProcessRole,
     ) -> anyhow::Result<(Threads, Context)> {
+        let store = store.coalescing(config.worker.coalesce);
         let shared = Arc::new(self.lane_shared(config));
         let threads = Threads::start(
             &shared,

@@ -3,6 +3,7 @@
 
 pub mod broker;
 pub mod ca_certificates;
+pub mod coalesce;
 pub mod content;
 pub mod database;
 mod defer_schedule;

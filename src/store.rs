@@ -10,6 +10,7 @@ use std::time::Duration;
 use diesel::{QueryDsl as _, QueryResult, RunQueryDsl as _};
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
+use crate::config::coalesce::Coalescing;
 use crate::config::database::DatabaseConfig;
 use crate::store::backend::any::{AnyConnection, Preparation};
 use crate::store::backend::dispatch;
@@ -54,6 +55,8 @@ pub struct Store {
     /// would let them sleep for milliseconds over a lock that is held for microseconds. The connection's cache stays
     /// valid, as no other connection writes.
     writer: Option<Pool<DatabaseConnector>>,
+    /// How long UPDATEDs that are opened wait for further ones of their event.
+    coalescing: Option<Coalescing>,
     /// How the application's tables hold keys, once that was found.
     app_keys: Arc<Mutex<Option<AppKeys>>>,
     /// How the application's table of users holds ids, once that was found.
@@ -108,13 +111,26 @@ impl Store {
         check_reading(connection.get(), connector.client_libraries())?;
         let writer = connector.has_one_writer().then(|| pool_of(connector.clone(), 1));
         let pool = pool_of(connector.clone(), pool_size.max(1));
-        Ok(Self { pool, connector, writer, app_keys: Arc::default(), user_ids: Arc::default() })
+        let (coalescing, app_keys, user_ids) = (None, Arc::default(), Arc::default());
+        Ok(Self { connector, pool, writer, coalescing, app_keys, user_ids })
     }
 
     /// The same database over a pool of its own, of at most `pool_size` connections.
     #[must_use]
     pub fn with_own_connections(&self, pool_size: u32) -> Self {
         Self { pool: pool_of(self.connector.clone(), pool_size), ..self.clone() }
+    }
+
+    /// The same, which has the UPDATEDs that it opens wait for so long.
+    #[must_use]
+    pub fn coalescing(self, coalescing: Option<Coalescing>) -> Self {
+        Self { coalescing, ..self }
+    }
+
+    /// Whether the UPDATEDs that it opens wait.
+    #[must_use]
+    pub fn coalesces(&self) -> bool {
+        self.coalescing.is_some()
     }
 
     /// Name and version of the database system, for people.

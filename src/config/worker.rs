@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::coalesce::Coalescing;
 use crate::config::reader::Reader;
-use crate::config::{defer_schedule, reminders};
+use crate::config::{coalesce, defer_schedule, reminders};
 
 /// Sizes, retries and timeouts of the worker.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct WorkerConfig {
     pub one_mail_per_address: bool,
     /// Whether a newer notification of an event ends an older one that is not finished (`SUPERSEDE`).
     pub supersede: bool,
+    /// How long an UPDATED waits for further ones of its event (`COALESCE`); `None`: not at all.
+    pub coalesce: Option<Coalescing>,
     /// How long before the start of an event people are reminded of it, the longest first (`REMINDERS`); empty: never.
     pub reminders: Vec<Duration>,
     /// Which mails there are for which routing keys (`ROUTES_FILE`).
@@ -66,6 +69,7 @@ impl WorkerConfig {
             outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
             supersede: reader.flag("SUPERSEDE").unwrap_or(true),
+            coalesce: read_coalesce(reader, "COALESCE"),
             reminders: read_reminders(reader, "REMINDERS"),
             routes_file: reader.text("ROUTES_FILE").map(PathBuf::from),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
@@ -82,6 +86,14 @@ impl WorkerConfig {
 fn read_stale_after(reader: &mut Reader<'_>, name: &str) -> Option<Duration> {
     let text = reader.text(name).filter(|text| !text.eq_ignore_ascii_case("off"))?;
     defer_schedule::parse_pause(&text).map_err(|problem| reader.problem(name, problem)).ok()
+}
+
+fn read_coalesce(reader: &mut Reader<'_>, name: &str) -> Option<Coalescing> {
+    let times = reader.text(name).map_or(Ok(None), |text| coalesce::parse(&text));
+    times.unwrap_or_else(|problem| {
+        reader.problem(name, problem);
+        None
+    })
 }
 
 fn read_reminders(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {

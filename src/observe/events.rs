@@ -3,6 +3,7 @@
 //! alert that reacts to the line finds them changed. When a change is worth an event is left to its caller.
 
 pub mod broker;
+pub mod coalescing;
 pub mod database;
 pub mod dead_letters;
 pub mod mail;

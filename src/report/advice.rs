@@ -9,6 +9,7 @@ use crate::report::notifications::NotificationLine;
 use crate::store::ledger::row::NotificationState;
 use crate::text::count::count;
 
+mod coalescing;
 mod left_behind;
 mod reminders;
 
@@ -104,6 +105,7 @@ pub fn advice(lines: &[NotificationLine], now: NaiveDateTime, workers_are_runnin
         without_holder(lines),
         without_worker(lines, now, grace),
         left_behind::left_behind(lines, now, grace),
+        coalescing::waiting(lines),
         without_event(lines),
         abandoned(lines),
         reminders::missed(lines),
@@ -170,7 +172,7 @@ fn without_event(lines: &[NotificationLine]) -> Option<String> {
 
 /// Whether it is unfinished, and the broker has its message or a worker that holds it.
 fn has_message(line: &NotificationLine) -> bool {
-    line.is_unfinished() && line.record.acked_at.is_none()
+    line.is_unfinished() && line.record.acked_at.is_none() && line.record.coalescing_since.is_none()
 }
 
 /// What continues unfinished notifications in most cases.

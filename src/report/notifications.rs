@@ -17,7 +17,7 @@ pub struct NotificationLine {
     pub record: NotificationRecord,
     /// How its participants add up.
     pub tally: Tally,
-    /// When the next deferred mail is or was due, or the notification itself if it is set aside, UTC.
+    /// When the next deferred mail is or was due, or the notification itself if it is set aside or waits for further ones, UTC.
     pub next_try_at: Option<NaiveDateTime>,
     /// Why its participants cannot be counted, if so. Its tally has only outcomes and deferred mails then.
     pub uncounted: Option<String>,
@@ -47,7 +47,8 @@ impl NotificationLine {
         let holder_has_exited = owner.is_some_and(process_id::has_exited);
         let holder_is_worker = owner.is_some_and(|owner| workers.iter().any(|worker| worker.name == owner));
         let message_is_held = sessions.worker_with_message_of(&record).is_some();
-        let not_before = record.not_before.filter(|_| record.state == NotificationState::SetAside);
+        let waits = record.state == NotificationState::SetAside || record.is_coalescing();
+        let not_before = record.not_before.filter(|_| waits);
         let next_try_at = next_try_at.into_iter().chain(not_before).min();
         let uncounted = None;
         Self {
@@ -202,6 +203,7 @@ pub(crate) mod tests {
                 reason,
                 not_before: None,
                 superseded_by: None,
+                coalescing_since: None,
             },
             tally: Tally {
                 participants,

@@ -64,6 +64,7 @@ diesel::table! {
         reason -> Nullable<Text>,
         event_key -> Nullable<Text>,
         content_digest -> Nullable<Text>,
+        coalescing_since -> Nullable<Timestamp>,
     }
 }
 

@@ -45,7 +45,7 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -55,6 +55,7 @@ const MIGRATIONS: [&str; 9] = [
     "0007_notices",
     "0008_reminders",
     "0009_queues",
+    "0010_coalescing",
 ];
 
 /// The event of most tests.

@@ -27,7 +27,9 @@ use crate::domain::lease::Lease;
 use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
+use crate::observe::events;
 use crate::store::ledger::acks::AckedMessage;
+use crate::store::ledger::opening::coalesce::Waits;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown};
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::fan_out::claim::OpenedAs;
@@ -64,6 +66,8 @@ pub enum Opening {
     Held(Notification),
     /// It is done: the message only needs an ack.
     Completed(Notification),
+    /// The ledger has its work: the message only needs an ack.
+    LeftToLedger(Notification),
     /// Its `message_id` belongs to this other notification.
     Conflict(Notification),
     /// No notification has it, and it is not opened.
@@ -220,6 +224,12 @@ impl<'a> OpenerThread<'a> {
             Opened::Elsewhere(notification) => Opening::Open(OpenedAs::Elsewhere(notification)),
             Opened::Held { notification, .. } => Opening::Held(notification),
             Opened::Completed(notification) => Opening::Completed(notification),
+            Opened::LeftToLedger { notification, waits } => {
+                if let Some(Waits { until, replaced }) = waits {
+                    events::coalescing::waits(&self.context.metrics, &notification, until, &replaced);
+                }
+                Opening::LeftToLedger(notification)
+            }
             Opened::Conflict(notification) => Opening::Conflict(notification),
             Opened::Refused(refusal) => Opening::Refused(refusal),
             Opened::Undetermined { asked_at, unknown } => {

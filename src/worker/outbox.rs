@@ -96,6 +96,10 @@ impl Outbox {
             match &message.opened {
                 OpenedWanted::Ours { .. } => metrics.outbox_taken.add(1),
                 OpenedWanted::Known(notification) => events::outbox::known(notification),
+                OpenedWanted::LeftToLedger { notification, waits } => {
+                    metrics.outbox_taken.add(1);
+                    events::coalescing::waits(metrics, notification, waits.until, &waits.replaced);
+                }
                 // Its row has a problem.
                 OpenedWanted::Conflict(_) => {}
             }

@@ -37,6 +37,8 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 const PAUSE_WHILE_HELD: Duration = Duration::from_secs(10);
 /// The pause between two looks for those that another worker has left behind.
 const LEFT_BEHIND_PAUSE: Duration = Duration::from_secs(5);
+/// The same where notifications wait for further ones of their event.
+const COALESCING_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts the thread. It ends soon after a shutdown is requested: mails in flight are finished and recorded, and the lease is
 /// released. It keeps a context, so the lanes end after it. In dry-run mode it only tells what it finds: a dry run would record
@@ -76,7 +78,8 @@ impl SetAsideSweep {
             if let Err(stopped) = self.look_at_all() {
                 return stopped;
             }
-            let pause = LEFT_BEHIND_PAUSE.min(self.look_at.saturating_duration_since(Instant::now()));
+            let longest = if self.context.store.coalesces() { COALESCING_PAUSE } else { LEFT_BEHIND_PAUSE };
+            let pause = longest.min(self.look_at.saturating_duration_since(Instant::now()));
             select! {
                 // One look tells of all that are set aside within the shortest pause.
                 recv(self.context.set_aside.1) -> _ => {

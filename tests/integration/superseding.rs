@@ -111,6 +111,32 @@ fn two_workers_have_the_older_and_the_newer_one(system: System) {
     scenario.stop_and_check(one);
 }
 
+/// All messages are acked while the last update waits, and its worker is killed. The next worker finds it in the ledger.
+#[test]
+fn a_burst_of_updates_is_one_mail_for_each_also_after_a_restart() {
+    let scenario = scenario("coalesced", 40).env("COALESCE", "3s,60s").build();
+    let killed = scenario.worker();
+    for _ in 0..5 {
+        scenario.publish("UPDATED");
+    }
+    wait_until("the acks", || scenario.ledger.count("notifications WHERE acked_at IS NOT NULL") == 5);
+    assert_eq!((scenario.ledger.completed(), scenario.queue.depth()), (4, 0));
+    let status = scenario.run(&["status"]);
+    assert!(
+        status.err.contains("Waiting for further updates of their events: notification 5 (until "),
+        "{status:?}"
+    );
+    let retry = scenario.run(&["retry", "--notification", "5"]);
+    assert!(retry.err.contains("waits for further updates"), "{retry:?}");
+    killed.kill();
+    let worker = scenario.worker();
+    scenario.wait_for_acks(5);
+    assert_eq!((scenario.smtp.accepted(), scenario.smtp.delivered_ids().len()), (40, 40));
+    let superseded: Vec<_> = scenario.status().iter().map(|line| line["superseded_by"].as_i64()).collect();
+    assert_eq!(superseded, [Some(2), Some(3), Some(4), Some(5), None]);
+    scenario.stop_and_check(worker);
+}
+
 #[test]
 fn deferred_mails_are_not_tried_after_the_cancellation() {
     let setup = scenario("superseded-deferred", 30).env("MAX_RETRIES", "0").env("DEFER_SCHEDULE", "1s 1s 1s");

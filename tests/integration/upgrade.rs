@@ -24,7 +24,7 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 9] = [
     "0007_notices",
     "0008_reminders",
     "0009_queues",
+    "0010_coalescing",
 ];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.

@@ -34,7 +34,9 @@ pub(super) fn find(
     }
     if record.state.is_open() {
         let sessions = store.list_live_sessions(silence)?;
-        if let Some(worker) = sessions.worker_with_message_of(&record) {
+        if let Some(worker) = sessions.worker_with_message_of(&record)
+            && !record.is_coalescing()
+        {
             bail!("{}", message_is_held(&record, worker));
         }
         if !message_is_lost {
@@ -83,6 +85,12 @@ fn message_is_held(record: &NotificationRecord, worker: &str) -> String {
 /// No process has the lease, and no worker has the message: it is in the queue, or lost.
 fn message_may_come(record: &NotificationRecord) -> String {
     let (id, state) = (record.notification.id, record.state.as_str());
+    if record.is_coalescing() {
+        return format!(
+            "notification {id} waits for further updates of its event (COALESCE), and any worker sends it soon. To send it now: fanmail \
+             retry --notification {id} --message-lost"
+        );
+    }
     if record.acked_at.is_some() {
         return format!(
             "notification {id} is {state}, and no worker has it. It did not come from the broker, and any worker sends to \

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::report::advice::START;
+use crate::report::advice::{START, has_message};
 use crate::report::naming::name;
 use crate::report::notifications::NotificationLine;
 
@@ -14,7 +14,8 @@ pub(super) fn left_behind(
 ) -> Option<String> {
     let left = lines.iter().filter(|line| {
         let is_alone = line.record.holder.is_none() && now - line.record.received_at >= grace;
-        line.is_unfinished() && line.record.acked_at.is_some() && (is_alone || line.has_lost_holder())
+        let is_due = line.record.not_before.is_none_or(|not_before| now - not_before >= grace);
+        line.is_unfinished() && !has_message(line) && is_due && (is_alone || line.has_lost_holder())
     });
     let named = name(left, |line| line.id().to_string())?;
     Some(format!(

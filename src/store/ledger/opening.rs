@@ -11,13 +11,16 @@ use crate::domain::message::identity::Identity;
 use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
+use crate::store::ledger::opening::coalesce::Waits;
 use crate::store::ledger::row::NotificationRecord;
 
 /// Two sessions deliver equal messages so close together that either may come with the notification of the other.
 const EXCHANGED_WITHIN: TimeDelta = TimeDelta::milliseconds(500);
 
 pub(crate) mod attach;
+pub mod coalesce;
 pub(crate) mod insert;
+mod left_behind;
 mod messages;
 pub(crate) mod row;
 pub mod without_message;
@@ -216,6 +219,13 @@ pub enum Opened {
     Elsewhere(Notification),
     /// A notification that is done: the message only needs an ack.
     Completed(Notification),
+    /// A notification that waits for further ones of its event, or that the ledger alone has begun since: the message only needs an ack.
+    LeftToLedger {
+        /// The notification.
+        notification: Notification,
+        /// If it is new, for how long it waits.
+        waits: Option<Waits>,
+    },
     /// Its `message_id` belongs to a notification that asks for something else.
     Conflict(Notification),
     /// No notification has it, and it is not opened, as [`Arrival::refusal`] says.

@@ -90,7 +90,7 @@ impl Store {
         audiences: Audiences,
         lease_request: &LeaseRequest,
     ) -> Result<Taken, StoreError> {
-        let keys = self.app_keys()?;
+        let keys = (self.app_keys()?, self.coalescing);
         self.write("take rows of the outbox", |connection| {
             let clock = dispatch::clock(connection)?;
             let (mut wanted, mut ids, mut ignored, mut taken) =
@@ -123,7 +123,9 @@ impl Store {
                         let reason = first.used_before("its message_id");
                         taken.problems.push((id, reason));
                     }
-                    OpenedWanted::Ours { .. } | OpenedWanted::Known(_) => done.push(id),
+                    OpenedWanted::Ours { .. }
+                    | OpenedWanted::LeftToLedger { .. }
+                    | OpenedWanted::Known(_) => done.push(id),
                 }
                 taken.messages.push(TakenMessage { message, key, opened });
             }

@@ -103,7 +103,7 @@ impl Store {
         missed: &[(Wanted, String)],
         lease_request: &LeaseRequest,
     ) -> Result<u64, StoreError> {
-        let keys = self.app_keys()?;
+        let keys = (self.app_keys()?, None);
         let wanted: Vec<Wanted> = missed.iter().map(|(wanted, _)| wanted.clone()).collect();
         let record = |connection: &mut AnyConnection| {
             let mut new = 0;

@@ -112,8 +112,11 @@ pub struct NotificationRecord {
     pub broker_session: Option<String>,
     /// Why it is abandoned or set aside.
     pub reason: Option<String>,
-    /// When it is tried again, if it is set aside, UTC.
+    /// When it is tried again, if it is set aside, or when it begins, if it waits for further ones of its event, UTC.
     pub not_before: Option<NaiveDateTime>,
+    /// Since when it, or the first one whose place it has taken, waits for further ones of its event, UTC. The ledger has its work, and no
+    /// message is expected.
+    pub coalescing_since: Option<NaiveDateTime>,
     /// The newer notification that has ended it, or is about to.
     pub superseded_by: Option<NotificationId>,
 }
@@ -125,6 +128,12 @@ impl NotificationRecord {
         let Notification { kind, event_id, priority, .. } = self.notification;
         let (details, priority) = (self.details.clone(), Some(priority));
         Message { kind, event_id, recipients: None, details, source: None, priority }
+    }
+
+    /// Whether it waits for further ones of its event, and no process has begun it.
+    #[must_use]
+    pub fn is_coalescing(&self) -> bool {
+        self.coalescing_since.is_some() && self.state == NotificationState::Waiting && self.holder.is_none()
     }
 
     /// Whether the message asks for this notification. What it carries may be written differently when it is published again. What a
@@ -180,6 +189,7 @@ pub(crate) struct NotificationRow {
     reason: Option<String>,
     not_before: Option<NaiveDateTime>,
     superseded_by: Option<NotificationId>,
+    coalescing_since: Option<NaiveDateTime>,
 }
 
 impl NotificationRow {
@@ -221,6 +231,7 @@ impl NotificationRow {
             reason: row.reason,
             not_before: row.not_before,
             superseded_by: row.superseded_by,
+            coalescing_since: row.coalescing_since,
             holder: row.lease_owner.zip(row.lease_until).map(|(owner, until)| Holder {
                 owner,
                 until,

@@ -36,7 +36,8 @@ pub enum Closing {
 }
 
 impl Store {
-    /// The newest notification that supersedes this one, which has these details. An abandoned UPDATED counts no more: it is not sent.
+    /// The newest notification that supersedes this one, which has these details. An abandoned UPDATED counts no more: it is not sent. Nor
+    /// does one that waits for further ones.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -52,10 +53,16 @@ impl Store {
             let is_sent = notifications::state
                 .ne(NotificationState::Abandoned.as_str())
                 .or(notifications::kind.eq(Kind::Cancelled.as_str()));
+            // It ends older ones once it begins.
+            let has_begun = notifications::coalescing_since
+                .is_null()
+                .or(notifications::state.ne(NotificationState::Waiting.as_str()))
+                .or(notifications::lease_owner.is_not_null());
             let newer: Vec<(NotificationId, String)> = of_event(notification.event_id)
                 .filter(notifications::id.gt(notification.id))
                 .filter(notifications::superseded_by.is_null())
                 .filter(is_sent)
+                .filter(has_begun)
                 .order(notifications::id.desc())
                 .select((notifications::id, notifications::kind))
                 .load(connection)?;
@@ -201,7 +208,11 @@ fn lock_state(
         .optional()
 }
 
-fn close(connection: &mut AnyConnection, id: NotificationId, newer: NotificationId) -> QueryResult<()> {
+pub(crate) fn close(
+    connection: &mut AnyConnection,
+    id: NotificationId,
+    newer: NotificationId,
+) -> QueryResult<()> {
     diesel::update(notifications::table.find(id))
         .set((
             notifications::state.eq(NotificationState::Completed.as_str()),

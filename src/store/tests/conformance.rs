@@ -9,6 +9,7 @@ use crate::store::ledger::row::NotificationState;
 use crate::store::source::new_rows::NewEvent;
 
 mod batches;
+mod coalescing;
 mod completion;
 mod deferral_order;
 mod deferrals;
@@ -49,6 +50,8 @@ mod without_message;
 mod words;
 
 pub use batches::*;
+pub(super) use coalescing::coalescing_tests;
+pub use coalescing::*;
 pub use completion::*;
 pub use deferral_order::*;
 pub use deferrals::*;

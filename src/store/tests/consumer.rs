@@ -274,6 +274,7 @@ pub fn id_of(opened: &Opened) -> NotificationId {
         | Opened::Held { notification, .. }
         | Opened::Elsewhere(notification)
         | Opened::Completed(notification)
+        | Opened::LeftToLedger { notification, .. }
         | Opened::Conflict(notification) => notification.id,
         Opened::Refused(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
     }

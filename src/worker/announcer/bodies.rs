@@ -164,6 +164,7 @@ mod tests {
             reason: None,
             not_before: None,
             superseded_by: None,
+            coalescing_since: None,
         }
     }
 

@@ -39,6 +39,7 @@ impl Dispatcher {
                 None => self.open(id, OpenedAs::Elsewhere(notification), by_flag),
             },
             Opening::Completed(notification) => self.completed_before(id, &notification, by_flag),
+            Opening::LeftToLedger(notification) => self.ended(id, FanOutResult::SetAside(notification)),
             Opening::Conflict(first) => self.ended(id, FanOutResult::conflict_with(&first)),
             Opening::Refused(MessageRefusal::DeadLetter(reason)) => {
                 self.ended(id, FanOutResult::DeadLetter { reason, notification: None });

@@ -1,4 +1,5 @@
-//! Notifications that no message of the broker carries, and that no worker works on: the worker that had them was stopped, killed, or is
+//! Notifications that no message of the broker carries, and that no worker works on: they have waited for further ones of their event
+//! (`COALESCE`) until now, the worker that had them was stopped, killed, or is
 //! silent; or this one has leased them, and the reply to the commit was lost. No broker delivers them again, so every worker looks
 //! for them. Running them is left to the dispatcher, which keeps them in
 //! order with everything else of their events.
@@ -13,7 +14,7 @@ use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::OpenedAs;
 use crate::worker::fan_out::context::Context;
-use crate::worker::intake::WithoutMessage;
+use crate::worker::intake::{Place, WithoutMessage};
 use crate::worker::set_aside_sweep::SetAsideSweep;
 
 /// Notifications that are read at once. Those that other workers work on are among them.
@@ -30,28 +31,41 @@ impl SetAsideSweep {
         for record in &found {
             let stale_for = self.staleness_left_behind.observe(record, Instant::now());
             let leases = &self.context.leases;
-            if leases.is_free(record, stale_for) || leases.is_unknown(record, stale_for) {
-                self.resume(record)?;
+            let place = if record.is_coalescing() {
+                // As many as there are places: it may begin at any worker, at any time from now on.
+                self.context.intake.reserve(1).pop()
+            } else if leases.is_free(record, stale_for) || leases.is_unknown(record, stale_for) {
+                Some(self.context.intake.reserve_one_more())
+            } else {
+                None
+            };
+            if let Some(place) = place {
+                self.resume(record, place)?;
             }
         }
         Ok(())
     }
 
     /// Leases the notification and hands it over, unless another process was quicker.
-    fn resume(&self, record: &NotificationRecord) -> Result<(), Stopped> {
+    fn resume(&self, record: &NotificationRecord, place: Place) -> Result<(), Stopped> {
         let (context, notification) = (&*self.context, record.notification);
         let epoch = record.epoch.of_take_over();
         let take_over = || context.leases.take_over(record, epoch);
         let Some(held) = context.database_retry.until_ok(take_over)? else { return Ok(()) };
         let owner = record.holder.as_ref().map(|holder| holder.owner.as_str());
-        events::without_message::resumed(&notification, owner);
-        let resumed = WithoutMessage {
+        let resumed = !record.is_coalescing();
+        if resumed {
+            events::without_message::resumed(&notification, owner);
+        } else {
+            events::coalescing::begins(&notification);
+        }
+        let handed_over = WithoutMessage {
             message: record.message(),
             identity: Identity { message_id: record.message_key.clone(), redelivered: true },
-            opened: OpenedAs::Ours { notification, held, resumed: true, started: false },
-            place: context.intake.reserve_one_more(),
+            opened: OpenedAs::Ours { notification, held, resumed, started: false },
+            place,
         };
-        context.intake.hand_over(vec![resumed], &context.leases);
+        context.intake.hand_over(vec![handed_over], &context.leases);
         Ok(())
     }
 }

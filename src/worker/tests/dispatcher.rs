@@ -22,6 +22,7 @@ use crate::worker::recorder::entry::LedgerWrite;
 
 mod answering;
 mod broker;
+mod coalescing;
 mod losses;
 mod opening;
 mod outbox;

@@ -4,6 +4,7 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use crate::config::coalesce::Coalescing;
 use crate::domain::ids::{Epoch, NotificationId};
 use crate::domain::lease::Lease;
 use crate::store::backend::any::AnyConnection;
@@ -24,6 +25,8 @@ pub(crate) struct Attachment<'a> {
     pub until: NaiveDateTime,
     /// How the application holds keys.
     pub keys: AppKeys,
+    /// How long new UPDATEDs wait.
+    pub coalescing: Option<Coalescing>,
 }
 
 /// A row as it was seen: the change is refused if it is another one by now.
@@ -85,13 +88,21 @@ impl Attachment<'_> {
             NotificationState::Waiting | NotificationState::Running => false,
         };
         let mut values = Values::default();
-        let opened =
-            if is_done { Opened::Completed(notification) } else { self.lease(record, arrival, &mut values) };
-        if is_copy && matches!(opened, Opened::Held { .. } | Opened::Completed(_)) {
+        let opened = if is_done {
+            Opened::Completed(notification)
+        } else if record.coalescing_since.is_some() && record.state.is_open() {
+            Opened::LeftToLedger { notification, waits: None }
+        } else {
+            self.lease(record, arrival, &mut values)
+        };
+        if is_copy
+            && matches!(opened, Opened::Held { .. } | Opened::Completed(_) | Opened::LeftToLedger { .. })
+        {
             return (opened, None);
         }
         // The worker that holds it, or has completed it right now, may have got another copy of the message before.
-        let may_be_copy = !forgotten && matches!(opened, Opened::Elsewhere(_) | Opened::Completed(_));
+        let may_be_copy = !forgotten
+            && matches!(opened, Opened::Elsewhere(_) | Opened::Completed(_) | Opened::LeftToLedger { .. });
         let is_first = record.message_key.is_none() || !may_be_copy;
         let delivered_at = is_first.then_some(self.clock);
         values.broker_session = Some(session.clone());

@@ -17,6 +17,7 @@ use crate::store::backend::dispatch;
 use crate::store::backend::errors::is_unreadable;
 use crate::store::backend::insert_parts::insert_parts;
 use crate::store::ledger::opening::attach::Attachment;
+use crate::store::ledger::opening::coalesce::coalesce;
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::ledger::recipients::row::RecipientRow;
@@ -56,9 +57,17 @@ pub(crate) fn insert(
         .collect();
     let ids = dispatch::insert_notifications(connection, &rows)?;
     list_given(connection, ids.iter().copied().zip(new.iter().map(|index| &arrivals[*index].message)))?;
+    let messages = ids.iter().copied().zip(new.iter().map(|index| &arrivals[*index].message));
+    let mut waiting = coalesce(connection, attachment.coalescing, attachment.clock, messages)?;
     for ((index, row), id) in new.iter().zip(&rows).zip(ids) {
         let arrival = &arrivals[*index];
-        opened[*index] = Some(opened_new(arrival, row, audience_of(&arrival.message, &audiences), id));
+        let new = opened_new(arrival, row, audience_of(&arrival.message, &audiences), id);
+        opened[*index] = Some(match (waiting.remove(&id), new) {
+            (Some(waits), Opened::Ours { notification, .. }) => {
+                Opened::LeftToLedger { notification, waits: Some(waits) }
+            }
+            (_, new) => new,
+        });
     }
     Ok(())
 }
@@ -184,11 +193,18 @@ fn opened_new(
 /// notification keeps the place of the first one.
 pub(crate) fn open_copies(arrivals: &[Arrival], same: &[(usize, usize)], opened: &mut [Option<Opened>]) {
     for (index, first) in same {
-        let Some(Opened::Ours { notification, lease, .. }) = opened[*first] else { continue };
-        opened[*index] = Some(if arrivals[*index].message.asks_for_same(&arrivals[*first].message) {
-            Opened::Held { notification, lease }
-        } else {
-            Opened::Conflict(notification)
-        });
+        let is_same = arrivals[*index].message.asks_for_same(&arrivals[*first].message);
+        opened[*index] = match opened[*first] {
+            Some(Opened::Ours { notification, lease, .. }) if is_same => {
+                Some(Opened::Held { notification, lease })
+            }
+            Some(Opened::LeftToLedger { notification, .. }) if is_same => {
+                Some(Opened::LeftToLedger { notification, waits: None })
+            }
+            Some(Opened::Ours { notification, .. } | Opened::LeftToLedger { notification, .. }) => {
+                Some(Opened::Conflict(notification))
+            }
+            _ => continue,
+        };
     }
 }

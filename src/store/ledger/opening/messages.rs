@@ -3,6 +3,7 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use crate::config::coalesce::Coalescing;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::domain::session::BrokerSession;
@@ -36,11 +37,11 @@ impl Store {
         lease_request: &LeaseRequest,
         watermarks: &mut Watermarks,
     ) -> Result<Vec<Opened>, StoreError> {
-        let keys = self.app_keys()?;
+        let (keys, coalescing) = (self.app_keys()?, self.coalescing);
         let mut tried = Watermarks::new();
         let opened = self.write("open messages", |connection| {
             tried.clone_from(watermarks);
-            open(connection, keys, session, arrivals, lease_request, &mut tried)
+            open(connection, (keys, coalescing), session, arrivals, lease_request, &mut tried)
         });
         watermarks.update(tried, arrivals, opened.is_err());
         opened
@@ -73,7 +74,7 @@ impl Store {
 /// Decides about all arrivals, then changes the rows that exist, then inserts the new ones.
 fn open(
     connection: &mut AnyConnection,
-    keys: AppKeys,
+    (keys, coalescing): (AppKeys, Option<Coalescing>),
     session: &BrokerSession,
     arrivals: &[Arrival],
     lease_request: &LeaseRequest,
@@ -92,7 +93,7 @@ fn open(
         return Ok(arrivals.iter().map(unknown).collect());
     }
     let until = lease_request.until_from(clock);
-    let attachment = Attachment { owner: &lease_request.owner, clock, until, keys };
+    let attachment = Attachment { owner: &lease_request.owner, clock, until, keys, coalescing };
     let mut identities = Identities::load(connection, session, arrivals, clock)?;
     let (mut changes, mut new, mut same) = (Vec::new(), Vec::new(), Vec::new());
     let mut opened: Vec<Option<Opened>> = Vec::with_capacity(arrivals.len());

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
+use crate::config::coalesce::Coalescing;
 use crate::domain::audience::Audience;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::lease::Lease;
@@ -18,6 +19,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::opening::attach::Attachment;
+use crate::store::ledger::opening::coalesce::{Waits, coalesce};
 use crate::store::ledger::opening::insert::{audience_of, list_given, row_of};
 use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
@@ -49,6 +51,13 @@ pub enum OpenedWanted {
         resumed: bool,
         /// Whether its state is running and its audience is frozen, so that it need not be started.
         started: bool,
+    },
+    /// It waits for further ones of its event, and any worker begins it.
+    LeftToLedger {
+        /// The notification.
+        notification: Notification,
+        /// For how long it waits.
+        waits: Waits,
     },
     /// The ledger has it already, and it is sent or was.
     Known(Notification),
@@ -85,37 +94,9 @@ impl Store {
         audiences: Audiences,
         lease_request: &LeaseRequest,
     ) -> Result<Vec<OpenedWanted>, StoreError> {
-        let keys = self.app_keys()?;
+        let keys = (self.app_keys()?, self.coalescing);
         self.write("open notifications", |connection| {
             open(connection, keys, wanted, lease_request, audiences)
-        })
-    }
-
-    /// Up to `limit` notifications that no message carries and that have not ended, the oldest first. Without those of `held` that
-    /// `owner` has leased. Reads all notifications, as [`Store::list_set_aside`] does.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn list_left_behind(
-        &self,
-        owner: &str,
-        held: &[NotificationId],
-        limit: u32,
-    ) -> Result<Vec<NotificationRecord>, StoreError> {
-        self.run("list the notifications that no message carries", |connection| {
-            let clock = dispatch::clock(connection)?;
-            let of_others = notifications::lease_owner.is_null().or(notifications::lease_owner.ne(owner));
-            let rows: Vec<NotificationRow> = notifications::table
-                .filter(notifications::completed_at.is_null())
-                .filter(notifications::acked_at.is_not_null())
-                .filter(notifications::state.eq_any(NotificationState::OPEN))
-                .filter(of_others.or(notifications::id.ne_all(held)))
-                .order(notifications::id)
-                .limit(limit.into())
-                .select(NotificationRow::as_select())
-                .load(connection)?;
-            // A row with an unknown word is left to the newer worker that has written it.
-            Ok(rows.into_iter().filter_map(|row| row.into_record(clock).ok()).collect())
         })
     }
 }
@@ -123,14 +104,14 @@ impl Store {
 /// The same as [`Store::open_wanted`] in a write transaction of the caller.
 pub(crate) fn open(
     connection: &mut AnyConnection,
-    keys: AppKeys,
+    (keys, coalescing): (AppKeys, Option<Coalescing>),
     wanted: &[Wanted],
     lease_request: &LeaseRequest,
     audiences: Audiences,
 ) -> QueryResult<Vec<OpenedWanted>> {
     let clock = dispatch::clock(connection)?;
     let until = lease_request.until_from(clock);
-    let attachment = Attachment { owner: &lease_request.owner, clock, until, keys };
+    let attachment = Attachment { owner: &lease_request.owner, clock, until, keys, coalescing };
     let mut owners = find_by_keys(connection, wanted, &attachment)?;
     let mut opened: Vec<Option<OpenedWanted>> = Vec::with_capacity(wanted.len());
     let mut new = Vec::new();
@@ -194,7 +175,10 @@ fn find_by_keys(
 
 /// What a wanted notification turns out to be whose key an earlier one of the same call has.
 fn copy_of(first: &OpenedWanted, is_same: bool) -> Option<OpenedWanted> {
-    let OpenedWanted::Ours { notification, .. } = first else { return None };
+    let (OpenedWanted::Ours { notification, .. } | OpenedWanted::LeftToLedger { notification, .. }) = first
+    else {
+        return None;
+    };
     Some(if is_same { OpenedWanted::Known(*notification) } else { OpenedWanted::Conflict(*notification) })
 }
 
@@ -269,9 +253,17 @@ fn insert(
         .collect();
     let ids = dispatch::insert_notifications(connection, &rows)?;
     list_given(connection, ids.iter().copied().zip(new.iter().map(|index| &wanted[*index].message)))?;
+    let messages = ids.iter().copied().zip(new.iter().map(|index| &wanted[*index].message));
+    let mut waiting = coalesce(connection, attachment.coalescing, attachment.clock, messages)?;
     for ((index, row), id) in new.iter().zip(&rows).zip(ids) {
         let audience = audience_of(&wanted[*index].message, &audiences);
-        opened[*index] = Some(opened_new(&wanted[*index], row, audience, id));
+        let new = opened_new(&wanted[*index], row, audience, id);
+        opened[*index] = Some(match (waiting.remove(&id), new) {
+            (Some(waits), OpenedWanted::Ours { notification, .. }) => {
+                OpenedWanted::LeftToLedger { notification, waits }
+            }
+            (_, new) => new,
+        });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 /// Makes a test of each function of `conformance` that is named here; `$fresh` returns a guard and a migrated, empty `Store`.
 macro_rules! conformance_tests {
     ($fresh:path) => {
+        crate::store::tests::conformance::coalescing_tests!($fresh);
         crate::store::tests::conformance::superseding_tests!($fresh);
         crate::store::tests::conformance::conformance_tests!($fresh:
             migrating_again_changes_nothing

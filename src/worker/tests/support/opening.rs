@@ -45,6 +45,7 @@ pub fn open_and_run(context: &Context, identity: &Identity, message: Message) ->
             OpenedAs::Elsewhere(notification)
         }
         Opened::Completed(notification) => return FanOutResult::Completed(notification),
+        Opened::LeftToLedger { notification, .. } => return FanOutResult::SetAside(notification),
         Opened::Conflict(first) => return FanOutResult::conflict_with(&first),
         Opened::Refused(_) | Opened::Undetermined { .. } => panic!("{opened:?}"),
     };
