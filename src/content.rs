@@ -4,7 +4,7 @@ pub(crate) mod by_tag;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod dates;
-pub(crate) mod description;
+pub mod description;
 pub mod error;
 pub(crate) mod explain;
 pub(crate) mod folder;

@@ -21,17 +21,18 @@ const EXCERPT_MAX: usize = 600;
 
 /// A description, whole and its beginning.
 #[derive(Debug)]
-pub(crate) struct Description {
+pub struct Description {
     /// All of it, at most 50,000 characters.
-    pub whole: RichText,
+    pub(crate) whole: RichText,
     /// Its beginning, at most 600 characters.
-    pub excerpt: RichText,
+    pub(crate) excerpt: RichText,
     /// Whether `excerpt` is not all of it.
     pub has_more: bool,
 }
 
 impl Description {
     /// Reads `source`.
+    #[must_use]
     pub fn read(source: &str, format: DescriptionFormat) -> Self {
         let source = &source[..char_boundary(source, SOURCE_MAX)];
         let text = match format {
@@ -41,6 +42,12 @@ impl Description {
         let (whole, _) = text.cut(DESCRIPTION_MAX);
         let (excerpt, has_more) = whole.cut(EXCERPT_MAX);
         Self { whole, excerpt, has_more }
+    }
+
+    /// All that mails may show of it as HTML: as blocks, as lines, and its beginning.
+    #[must_use]
+    pub fn html(&self) -> [String; 3] {
+        [self.whole.to_html(), self.whole.to_inline_html(), self.excerpt.to_html()]
     }
 }
 

@@ -2,6 +2,8 @@
 //! checks random inputs with every run of the tests. Each function panics when its property does not hold. The callers
 //! pass in the functions of fanmail that are checked.
 
+pub mod html;
+
 use std::fmt::{Debug, Display};
 
 /// Longest reason of a dead letter, in characters: it stands in a header, in a log line and in a table.

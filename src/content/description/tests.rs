@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+use testkit::properties;
+
 use super::*;
 
 const FORMATS: [DescriptionFormat; 4] =
@@ -255,4 +258,25 @@ fn a_long_text_is_cut() {
     let description = Description::read(&"wörd ".repeat(40_000), DescriptionFormat::Auto);
     let text = description.whole.to_text();
     assert!(text.ends_with("wörd…") && text.chars().count() <= DESCRIPTION_MAX, "{}", text.len());
+}
+
+/// Pieces of which bad sources are made.
+const PIECES: &str = "(<(/?(p|b|i|a|ul|ol|li|h2|table|td|pre|script|style|svg|title)|br|img|!--)( (href|src|alt|start|onclick|style)=\
+    ['\"]?(javascript:|https://[a-z]{1,3}\\.example/?|mailto:a@b\\.example|[a-z<>&\"']{0,4})['\"]?){0,2}>?|&(amp|lt|#60|#x0|quot);?|\
+    [*_`#>\\[\\]()!~-]{1,3}|\n{1,2}|[ a-c]{1,5}|https?://[a-z@.:/?\"<&]{0,12}|www\\.[a-z.]{1,9}|[+0-9 ()-]{1,14}|[\u{0}\u{202e}\u{a0}é😀]){0,40}";
+
+proptest! {
+    #[test]
+    fn any_source_makes_good_html(source in PIECES) {
+        for format in FORMATS {
+            Description::read(&source, format).html().iter().for_each(|html| properties::html::html(html));
+        }
+    }
+
+    #[test]
+    fn any_text_makes_good_html(source: String) {
+        for format in FORMATS {
+            Description::read(&source, format).html().iter().for_each(|html| properties::html::html(html));
+        }
+    }
 }

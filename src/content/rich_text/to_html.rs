@@ -25,11 +25,21 @@ impl RichText {
     /// The text with line breaks between its lines, to stand inside a paragraph.
     pub fn to_inline_html(&self) -> String {
         let mut html = Html::default();
-        for (number, block) in self.blocks.iter().enumerate() {
-            if number > 0 {
-                html.out.push_str("<br>\n<br>\n");
+        let mut before = None;
+        for block in &self.blocks {
+            let is_item = matches!(block.kind, BlockKind::Item { .. });
+            html.out.push_str(match before {
+                None => "",
+                Some(true) if is_item => "<br>\n",
+                Some(_) => "<br>\n<br>\n",
+            });
+            match block.kind {
+                BlockKind::Item { number: Some(number), .. } => html.out.extend([&number.to_string(), ". "]),
+                BlockKind::Item { .. } => html.out.push_str("- "),
+                _ => {}
             }
             html.runs(&block.runs, false);
+            before = Some(is_item);
         }
         html.wrapped()
     }
@@ -196,5 +206,11 @@ mod tests {
         </ul>
         <p dir="auto" style="margin:0">end <em>of</em> it</p>
         "#);
+    }
+
+    #[test]
+    fn lists_are_lines_inside_a_paragraph() {
+        let text = markdown::read("one\n\n- a\n- b\n\n1. c\n\nend");
+        assert_eq!(text.to_inline_html(), "one<br>\n<br>\n- a<br>\n- b<br>\n1. c<br>\n<br>\nend");
     }
 }
