@@ -12,9 +12,10 @@ use crate::commands::purge::PurgeArgs;
 use crate::commands::retry::RetryArgs;
 use crate::commands::seed::SeedArgs;
 use crate::commands::status::StatusArgs;
+use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, status, worker,
+    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, status, templates, worker,
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -203,6 +204,16 @@ Examples:
 Example:
   fanmail check")]
     Check,
+    /// Write the built-in templates out, and find what hurts in your own
+    #[command(after_help = "\
+Examples:
+  fanmail templates export templates
+  fanmail templates lint templates")]
+    Templates {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: TemplatesCommand,
+    },
     /// List the messages that could not be processed
     ///
     /// The broker keeps them in the queue QUEUE.dead, each with the reason. After you have fixed the cause,
@@ -247,6 +258,7 @@ impl Cli {
             Command::Purge(args) => purge::run(args, config),
             Command::Preview(args) => preview::run(args, config),
             Command::Check => check::run(config, environment),
+            Command::Templates { command } => templates::run(command, config),
             Command::DeadLetters { command } => dead_letters::run(command, config),
         }
     }

@@ -14,4 +14,5 @@ pub mod retry;
 pub mod route_sample;
 pub mod seed;
 pub mod status;
+pub mod templates;
 pub mod worker;

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod folder;
 pub(crate) mod json_ld;
 pub(crate) mod layout;
+pub mod lint;
 pub(crate) mod loader;
 pub(crate) mod locales;
 pub(crate) mod place;

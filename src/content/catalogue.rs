@@ -54,7 +54,7 @@ pub(crate) fn built_in_frame(name: &str) -> Option<&'static str> {
 }
 
 /// Every embedded template, the frames first.
-fn embedded() -> impl Iterator<Item = Embedded> {
+pub(crate) fn embedded() -> impl Iterator<Item = Embedded> {
     FRAMES.into_iter().chain(OF_KINDS)
 }
 

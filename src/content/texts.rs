@@ -58,6 +58,11 @@ impl Texts {
         Ok(Self { tag, path: path.to_owned(), by_name })
     }
 
+    /// Name and text of each file that is compiled in.
+    pub fn built_in_files() -> impl Iterator<Item = (String, &'static str)> {
+        BUILT_IN.into_iter().map(|(language, text)| (format!("{language}/{FILE}"), text))
+    }
+
     /// The texts that are compiled in.
     ///
     /// # Errors

@@ -1,0 +1,135 @@
+//! Finds what hurts in the mails that templates make of sample data: for people, for mail programs, and for spam filters. Whether
+//! templates can be used at all is left to `check`.
+
+mod contrast;
+mod html;
+
+use serde::Serialize;
+
+use crate::content::lint::html::look_at_html;
+use crate::content::renderer::Templates;
+use crate::content::sample;
+use crate::content::tag::Tag;
+use crate::content::templates_dir::TemplatesDir;
+use crate::domain::content::{Content, MediaType};
+use crate::domain::kind::Kind;
+use crate::domain::notification_facts::NotificationFacts;
+use crate::domain::participant::Participant;
+
+/// Gmail cuts HTML off behind this many bytes.
+const HTML_MAX: usize = 102 * 1024;
+
+/// Longer subjects are cut by most mail programs, and take two lines of the header (RFC 5322 section 2.1.1).
+const SUBJECT_MAX: usize = 78;
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Some people cannot read or use the mail.
+    Error,
+    /// It hurts some people, or the mail's reputation.
+    Warning,
+}
+
+impl Severity {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// Something that hurts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The name of the template whose result has it; empty if it is no template's.
+    pub template: String,
+    /// What it is, and what to do.
+    pub problem: String,
+}
+
+/// All findings, each once.
+#[must_use]
+pub fn lint(templates: &Templates) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    for sentence in templates.dir().map(TemplatesDir::misnamed).unwrap_or_default() {
+        findings.add(Severity::Warning, "", sentence);
+    }
+    let in_language = |tag: Tag| Participant { locale: Some(tag.to_string()), ..sample::ada() };
+    let participants: Vec<Participant> = templates.languages().into_iter().map(in_language).collect();
+    for (kind, facts) in samples() {
+        let folder = kind.folder().unwrap_or_default();
+        match templates.notification_context_at(&facts, sample::now()) {
+            Err(error) => findings.add(Severity::Error, folder, error.to_string()),
+            Ok(context) => {
+                for participant in &participants {
+                    match templates.render(&context, participant) {
+                        Ok(mail) => look_at(&mail, folder, &mut findings),
+                        Err(error) => findings.add(Severity::Error, folder, error.to_string()),
+                    }
+                }
+            }
+        }
+    }
+    findings.all
+}
+
+/// What mails are made of, whose own text gives no reason for a finding.
+fn samples() -> Vec<(Kind, NotificationFacts)> {
+    let of_kind = |kind: Kind| {
+        [sample::full(), sample::all_day(), sample::bare()].map(|event| {
+            let details = sample::details();
+            (kind, NotificationFacts { details, ..NotificationFacts::of_event(kind, event) })
+        })
+    };
+    let notices = [sample::notice(), sample::bare_notice()]
+        .map(|details| (Kind::Notice, NotificationFacts::of_message(Kind::Notice, details)));
+    Kind::OF_EVENTS.into_iter().flat_map(of_kind).chain(notices).collect()
+}
+
+fn look_at(content: &Content, folder: &str, findings: &mut Findings) {
+    let length = content.subject.chars().count();
+    if length > SUBJECT_MAX {
+        let subject = &content.subject;
+        let problem = format!(
+            "the subject has {length} characters; mail programs show fewer than {SUBJECT_MAX}, so put what matters first: {subject}"
+        );
+        findings.add(Severity::Warning, &format!("{folder}/subject.txt"), problem);
+    }
+    if content.text(MediaType::Plain).trim().is_empty() {
+        let problem = "the text part is empty; people without HTML, and spam filters, read it";
+        findings.add(Severity::Error, &format!("{folder}/body.txt"), problem.to_owned());
+    }
+    let template = format!("{folder}/body.html");
+    let html = content.text(MediaType::Html);
+    if html.len() > HTML_MAX {
+        let kilobytes = html.len().div_ceil(1024);
+        let problem = format!("the HTML has {kilobytes} kB; Gmail cuts it off behind 102 kB");
+        findings.add(Severity::Error, &template, problem);
+    }
+    look_at_html(html, &template, findings);
+}
+
+/// Findings without repetition.
+#[derive(Debug, Default)]
+struct Findings {
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, severity: Severity, template: &str, problem: String) {
+        let finding = Finding { severity, template: template.to_owned(), problem };
+        if !self.all.contains(&finding) {
+            self.all.push(finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
