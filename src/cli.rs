@@ -11,11 +11,13 @@ use crate::commands::publish::arguments::PublishArgs;
 use crate::commands::purge::PurgeArgs;
 use crate::commands::retry::RetryArgs;
 use crate::commands::seed::SeedArgs;
+use crate::commands::send_test::SendTestArgs;
 use crate::commands::status::StatusArgs;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, status, templates, worker,
+    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, send_test, status, templates,
+    worker,
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -196,6 +198,19 @@ Examples:
   fanmail preview --route welcome --open
   fanmail preview --all --out gallery --open")]
     Preview(PreviewArgs),
+    /// Send one mail to one address, through the relay
+    ///
+    /// The mail is the one that a participant would get: of an event in the database, or a made-up one. It goes to --to and nowhere
+    /// else, and no notification is begun: the ledger is unchanged, and no broker is needed. Prints what the relay said, the
+    /// Message-ID, and what to look at in the mailbox. Each run sends a mail.
+    ///
+    /// In dry-run mode (EMAIL_DUMMY_MODE=True) it is refused, or written to EMAIL_OUTBOX_DIR. EMAIL_REDIRECT_TO and EMAIL_ALLOW_DOMAINS hold
+    /// here, too.
+    #[command(after_help = "\
+Examples:
+  fanmail send-test --to me@example.org
+  fanmail send-test --to me@example.org --type CANCELLED --event 123 --participant 42 --locale de")]
+    SendTest(SendTestArgs),
     /// Test everything that the configuration names: templates, routes, database, broker, relay
     ///
     /// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
@@ -257,6 +272,7 @@ impl Cli {
             Command::Retry(args) => retry::run(args, config),
             Command::Purge(args) => purge::run(args, config),
             Command::Preview(args) => preview::run(args, config),
+            Command::SendTest(args) => send_test::run(args, config),
             Command::Check => check::run(config, environment),
             Command::Templates { command } => templates::run(command, config),
             Command::DeadLetters { command } => dead_letters::run(command, config),

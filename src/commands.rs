@@ -13,6 +13,7 @@ pub mod purge;
 pub mod retry;
 pub mod route_sample;
 pub mod seed;
+pub mod send_test;
 pub mod status;
 pub mod templates;
 pub mod worker;

@@ -149,8 +149,7 @@ fn an_unreachable_broker_is_reported_without_its_password() {
 #[test]
 fn every_verb_has_help() {
     let dir = tempfile::tempdir().unwrap();
-    let verbs =
-        "worker migrate seed import publish send-test-message status retry purge preview check dead-letters";
+    let verbs = "worker migrate seed import publish send-test-message status retry purge preview send-test check dead-letters";
     for verb in verbs.split(' ') {
         let ended = Process::start(dir.path(), &Environment::new(), &[verb, "--help"]).wait();
         assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{verb}");

@@ -54,6 +54,7 @@ mod retry_trouble;
 mod routes;
 mod rows_gone;
 mod self_test;
+mod send_test;
 mod several_queues;
 mod several_workers;
 mod side_by_side;

@@ -17,6 +17,7 @@ pub(crate) mod envelope;
 pub(crate) mod opening;
 pub mod probe;
 pub mod reply;
+pub mod single;
 pub(crate) mod socket;
 pub(crate) mod stream;
 
@@ -269,7 +270,7 @@ fn body_result(reply: &Reply) -> Result<(), TransactionError> {
 }
 
 /// Why the relay would refuse this mail, according to its capabilities.
-fn unsupported_reason(connection: &RelayConnection, mail: &Mail) -> Option<String> {
+pub(crate) fn unsupported_reason(connection: &RelayConnection, mail: &Mail) -> Option<String> {
     if !mail.to.is_ascii() && !connection.smtputf8 {
         return Some("the address needs SMTPUTF8 (RFC 6531), which the relay does not offer".to_owned());
     }
