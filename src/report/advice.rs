@@ -12,6 +12,7 @@ use crate::text::count::count;
 mod coalescing;
 mod left_behind;
 mod reminders;
+mod superseded;
 
 /// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
 const GRACE: TimeDelta = TimeDelta::minutes(1);
@@ -258,7 +259,7 @@ fn next_attempt(time: NaiveDateTime, now: NaiveDateTime) -> String {
 
 /// Those with failed deliveries.
 fn failed(lines: &[NotificationLine]) -> Option<String> {
-    let with_failed = || lines.iter().filter(|line| line.tally.failed > 0);
+    let with_failed = || lines.iter().filter(|line| line.tally.failed > 0 && superseded::is_open(line));
     let named = name(with_failed(), |line| {
         let permanent = line.tally.failed_permanent;
         let temporary = line.tally.failed.saturating_sub(permanent);
@@ -285,7 +286,7 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
 
 /// Those with outcomes of dry-run mode.
 fn dry_run(lines: &[NotificationLine]) -> Option<String> {
-    let dry = || lines.iter().filter(|line| line.tally.dry_run > 0);
+    let dry = || lines.iter().filter(|line| line.tally.dry_run > 0 && superseded::is_open(line));
     let named = name(dry(), |line| format!("{} ({})", line.id(), count(line.tally.dry_run, "recipient")))?;
     let when = if dry().any(NotificationLine::is_unfinished) { " once it is completed" } else { "" };
     Some(format!(

@@ -168,12 +168,14 @@ scenarios! {
         |run| deferrals::killed(run, System::Postgresql, 2);
     greylisted_two_workers: "two workers, relay greylisting everyone, MariaDB, without message_id",
         |run| deferrals::several_workers(run, System::Mariadb, 2);
-    superseding_sqlite: "worker killed, notifications that supersede each other, SQLite, with message_id",
-        |run| superseding::killed(run, System::Sqlite, 1);
-    superseding_postgresql: "one of two workers killed, notifications that supersede each other, PostgreSQL, with message_id",
-        |run| superseding::killed(run, System::Postgresql, 2);
-    superseding_mariadb: "one of two workers killed, notifications that supersede each other, MariaDB, with message_id",
-        |run| superseding::killed(run, System::Mariadb, 2);
+    superseding_sqlite_id: "worker killed, notifications that supersede each other, SQLite, with message_id",
+        |run| superseding::killed(run, System::Sqlite, 1, Ids::With);
+    superseding_sqlite: "worker killed, notifications that supersede each other, SQLite, without message_id",
+        |run| superseding::killed(run, System::Sqlite, 1, Ids::Without);
+    superseding_postgresql_id: "one of two workers killed, notifications that supersede each other, PostgreSQL, with message_id",
+        |run| superseding::killed(run, System::Postgresql, 2, Ids::With);
+    superseding_mariadb_id: "one of two workers killed, notifications that supersede each other, MariaDB, with message_id",
+        |run| superseding::killed(run, System::Mariadb, 2, Ids::With);
     late_replies: "relay replying after SMTP_DATA_TIMEOUT to one in fifty, without message_id", deferrals::late_replies;
     poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite, with and without message_id",
         |run| poison::poison(run, System::Sqlite);

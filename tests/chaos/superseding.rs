@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use crate::messages::Ids;
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
 use testkit::scenario::{EVENT, Scenario};
@@ -12,7 +13,7 @@ use testkit::smtp::log::BodyReply;
 use testkit::system::System;
 
 /// Updates of one event in a row and a cancellation at the end, at random moments, and so are the kills.
-pub fn killed(run: &mut Run, system: System, count: usize) {
+pub fn killed(run: &mut Run, system: System, count: usize, ids: Ids) {
     let (people, messages, kills) = (run.size(150, 1_000), run.size(6, 30), run.size(2, 12));
     let setup =
         run.setup(system, people).env("SUPERSEDE", "on").env("PREFETCH", "2").env("LEASE_TIMEOUT", "2");
@@ -29,7 +30,8 @@ pub fn killed(run: &mut Run, system: System, count: usize) {
         let is_last = published + 1 == messages;
         let kind =
             if is_last { "CANCELLED" } else { run.random.choice(["UPDATED", "UPDATED", "CREATED"]).unwrap() };
-        scenario.queue.publish(kind, EVENT, Some(&Uuid::now_v7().to_string()));
+        let id = Uuid::now_v7().to_string();
+        scenario.queue.publish(kind, EVENT, (ids == Ids::With).then_some(id.as_str()));
         published += 1;
         let mails = scenario.smtp.accepted() + run.random.usize(..people / 2);
         // Unless it is superseded or sent by then.
