@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod backoff;
+pub mod calendar_entry;
 pub mod channel;
 pub mod content;
 pub mod event;

@@ -1,6 +1,7 @@
 //! The section of what mails say and how they look: the templates, and what the built-in ones show of the sender.
 
 pub mod brand;
+pub mod calendar;
 pub mod contact;
 pub mod description_format;
 pub mod map_url;
@@ -8,6 +9,7 @@ pub mod map_url;
 use std::path::PathBuf;
 
 use crate::config::content::brand::Brand;
+use crate::config::content::calendar::CalendarMode;
 use crate::config::content::contact::Contact;
 use crate::config::content::description_format::DescriptionFormat;
 use crate::config::content::map_url::MapUrl;
@@ -38,6 +40,8 @@ pub struct ContentConfig {
     pub description_format: DescriptionFormat,
     /// Where the maps of places are (`MAP_URL`).
     pub map_url: MapUrl,
+    /// What mails carry for calendars (`CALENDAR`).
+    pub calendar: CalendarMode,
 }
 
 impl ContentConfig {
@@ -54,6 +58,7 @@ impl ContentConfig {
                 .parsed("DESCRIPTION_FORMAT", "auto, text, markdown or html", DescriptionFormat::parse)
                 .unwrap_or_default(),
             map_url: reader.parsed("MAP_URL", map_url::EXPECTED, MapUrl::parse).unwrap_or_default(),
+            calendar: CalendarMode::read(reader),
         }
     }
 
@@ -94,6 +99,7 @@ mod tests {
         for (name, value, expected) in [
             ("FOOTER_TEXT", long.as_str(), "expected text of at most 1000 characters (this has 10000)"),
             ("POSTAL_ADDRESS", &long, "expected text of at most 300 characters (this has 10000)"),
+            ("CALENDAR", "yes", "expected request, publish or off"),
             ("CONTACT", &long, "expected text on one line, of at most 200 characters"),
             (
                 "REPLY_TO",

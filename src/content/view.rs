@@ -24,10 +24,11 @@ const LINE_MAX: usize = 300;
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 21] = [
+pub(crate) const VARIABLES: [&str; 22] = [
     "event",
     "participant",
     "kind",
+    CALENDAR,
     "note",
     "note_html",
     "reason",
@@ -48,6 +49,9 @@ pub(crate) const VARIABLES: [&str; 21] = [
     "locale",
 ];
 
+/// What the mail carries for calendars.
+pub(crate) const CALENDAR: &str = "calendar";
+
 /// The texts in the language of the mail, by their names.
 pub(crate) const TEXT: &str = "text";
 
@@ -64,7 +68,7 @@ pub(crate) const LOCALE: [&str; 4] = ["lang", "dir", "start", "end"];
 pub(crate) const JSON_LD: &str = "json_ld";
 
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 20] = [
+pub(crate) const EVENT: [&str; 22] = [
     "id",
     "title",
     "description",
@@ -85,6 +89,8 @@ pub(crate) const EVENT: [&str; 20] = [
     "all_day",
     "days",
     "is_past",
+    "google_calendar_url",
+    "outlook_calendar_url",
 ];
 
 /// The fields of `notice`.

@@ -1,5 +1,9 @@
 //! What one participant reads, before a channel puts it into its own format. How it is rendered is left to `content`.
 
+use std::sync::Arc;
+
+use crate::domain::calendar_entry::CalendarEntry;
+
 /// The content of one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
@@ -7,6 +11,8 @@ pub struct Content {
     pub subject: String,
     /// The same message in different forms, the plainest first (RFC 2046 section 5.1.4).
     pub parts: Vec<ContentPart>,
+    /// The event for the calendar of the participant, if the message is about one.
+    pub calendar: Option<Arc<CalendarEntry>>,
 }
 
 /// One form of the message.

@@ -45,6 +45,16 @@ number! {
     NotificationId
 }
 
+impl NotificationId {
+    /// The revision of its event that its mails tell, as iCalendar counts them (`SEQUENCE`, RFC 5545 section 3.8.7.4): larger than that
+    /// of every earlier notification of the event, also after a purge, as the ledger gives no key again. Of equal ones, beyond what
+    /// iCalendar can count, the later time counts (`DTSTAMP`, RFC 5546 section 2.1.5).
+    #[must_use]
+    pub fn sequence(self) -> u32 {
+        i32::try_from(self.0.max(0)).unwrap_or(i32::MAX).unsigned_abs()
+    }
+}
+
 /// Key of a row of `events`. The application chooses it: any whole number, also zero and negative ones, or a text. A text that
 /// is a number as fanmail writes it is that number, so that a key is the same however the application stores it and the
 /// publisher writes it.

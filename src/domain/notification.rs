@@ -23,14 +23,6 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The revision of its event that its mails tell, as iCalendar counts them (`SEQUENCE`, RFC 5545 section 3.8.7.4): larger than that
-    /// of every earlier notification of the event. It is the key, which the ledger never gives again, also after a purge. Of equal
-    /// ones, beyond what iCalendar can count, the later time counts (`DTSTAMP`, RFC 5546 section 2.1.5).
-    #[must_use]
-    pub fn sequence(&self) -> u32 {
-        i32::try_from(self.id.0.max(0)).unwrap_or(i32::MAX).unsigned_abs()
-    }
-
     /// Why a message with the key of this notification is not sent, if it asks for something else. `key` is how its publisher calls it.
     #[must_use]
     pub fn used_before(&self, key: &str) -> String {

@@ -189,7 +189,7 @@ fn expected(scenario: &Scenario, messages: &[Message]) -> Value {
         let facts = NotificationFacts::new(message.kind, event, details);
         let context = templates.notification_context(&facts).unwrap();
         for person in store.read_page(event_id, None, ParticipantId::MAX, 100).unwrap() {
-            let Content { subject, parts } = templates.render(&context, &person).unwrap();
+            let Content { subject, parts, .. } = templates.render(&context, &person).unwrap();
             let part =
                 |media_type| parts.iter().find(|part| part.media_type == media_type).unwrap().text.clone();
             let id = format!("n{}.p{}.{tag}", row.id, person.id);

@@ -1,17 +1,20 @@
-//! Composes a mail from its content: headers, multipart/alternative, Message-ID. Refuses an invalid address and
-//! composes everything else, whatever the data. How texts are rendered is left to `content`.
+//! Composes a mail from its content: headers, multipart/alternative, Message-ID; with a calendar entry also an attachment. Refuses an
+//! invalid address and composes everything else, whatever the data. How texts are rendered is left to `content`.
 
+pub(crate) mod calendar;
 pub(crate) mod headers;
 pub(crate) mod mailbox;
 pub mod notification_headers;
 pub(crate) mod part;
 pub mod wire_format;
 
+use std::iter;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::channels::email::address::{self, AddressError};
+use crate::channels::email::compose::calendar::{CalendarEncoder, EncodedCalendar};
 use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::{address_alone, mailbox};
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
@@ -25,8 +28,12 @@ use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
 use crate::domain::participant::Participant;
 
-/// Longest boundary, in bytes, that fits on the line of its header: that line then has 76 bytes.
-const BOUNDARY_MAX: usize = 28;
+/// Longest header line, in bytes.
+const LINE_MAX: usize = 76;
+
+/// How the boundary of a mail with a calendar entry begins, in the place of `=_`. Neither of the two begins with the other: a reader
+/// compares only the beginning of a line (RFC 2046 section 5.1.1).
+const OUTER: &str = "=_m.";
 
 /// Bytes of a mail in addition to its parts, estimated.
 const OVERHEAD: usize = 2048;
@@ -47,6 +54,7 @@ pub struct Composer {
     untagged_up_to: NotificationId,
     shared: SharedHeaders,
     reach: Reach,
+    calendar: CalendarEncoder,
 }
 
 impl Composer {
@@ -70,6 +78,7 @@ impl Composer {
             untagged_up_to: installation.untagged_up_to,
             shared: SharedHeaders::default(),
             reach: config.reach.clone(),
+            calendar: CalendarEncoder::new(&config.from_name, &config.from_email, &installation.tag),
         }
     }
 
@@ -107,9 +116,14 @@ impl Composer {
         let message_id = format!("<{key}{suffix}");
         // `ContentPart` and `EncodedPart` have the same size, so collecting reuses the allocation.
         let parts: Vec<EncodedPart> = content.parts.into_iter().map(EncodedPart::new).collect();
-        let boundary = boundary(&key, &parts);
+        let boundary = boundary(key, &parts);
+        let calendar = content
+            .calendar
+            .as_ref()
+            .map(|entry| self.calendar.encode(entry, notification.id, [&participant.name, &to], date));
 
         let length: usize = parts.iter().map(|part| part.text.len()).sum();
+        let length = length + calendar.as_ref().map_or(0, EncodedCalendar::bytes);
         let mut mail = DotStuffed::with_capacity(length * 9 / 8 + OVERHEAD);
         mail.lines(&self.senders);
         mail.lines(&mailbox("To", &participant.name, &to));
@@ -121,15 +135,25 @@ impl Composer {
         let of_notification = notification.encoded(&self.tag, &self.domain);
         mail.lines(&of_notification.thread_lines(participant, &self.suffix));
         mail.lines(&of_notification.lines);
-        mail.lines(&format!(
-            "MIME-Version: 1.0\n\
-             Content-Type: multipart/alternative;{}boundary=\"{boundary}\"\n\n",
-            if boundary.len() > BOUNDARY_MAX { "\n " } else { " " }
-        ));
+        mail.line("MIME-Version: 1.0");
+        // Outlook looks for a calendar entry in the first part only, so that is the alternatives.
+        let outer = calendar.as_ref().map(|_| boundary.replacen("=_", OUTER, 1));
+        if let Some(outer) = &outer {
+            append_type("mixed", outer, &mut mail);
+            mail.line_of(&["--", outer]);
+        }
+        append_type("alternative", &boundary, &mut mail);
         for part in &parts {
             part.append(&boundary, &mut mail);
         }
+        if let Some(calendar) = &calendar {
+            calendar.append_alternative(&boundary, &mut mail);
+        }
         mail.line_of(&["--", &boundary, "--"]);
+        if let (Some(calendar), Some(outer)) = (&calendar, &outer) {
+            calendar.append_attachment(outer, &mut mail);
+            mail.line_of(&["--", outer, "--"]);
+        }
         let (contents, size) = mail.finish();
         let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
         let html = html.map(|part| part.text).unwrap_or_default();
@@ -144,16 +168,26 @@ impl Composer {
     }
 }
 
-/// A boundary that is the same on every attempt and that no part contains, whatever the description of the event says.
-fn boundary(key: &str, parts: &[EncodedPart]) -> String {
-    let is_taken = |boundary: &str| parts.iter().any(|part| part.contains(boundary));
-    let mut boundary = format!("=_{key}");
-    let mut number = 0_u32;
-    while is_taken(&boundary) {
-        number += 1;
-        boundary = format!("=_{key}_{number}");
+/// Appends the header of a multipart, and the end of the headers.
+fn append_type(subtype: &str, boundary: &str, mail: &mut DotStuffed) {
+    let start = "Content-Type: multipart/";
+    let length = start.len() + subtype.len() + "; boundary=\"\"".len() + boundary.len();
+    if length > LINE_MAX {
+        mail.line_of(&[start, subtype, ";"]);
+        mail.line_of(&[" boundary=\"", boundary, "\""]);
+    } else {
+        mail.line_of(&[start, subtype, "; boundary=\"", boundary, "\""]);
     }
-    boundary
+    mail.line("");
+}
+
+/// A boundary that is the same on every attempt and that no part contains, also not as [`OUTER`], whatever the description of the event
+/// says.
+fn boundary(key: String, parts: &[EncodedPart]) -> String {
+    let is_taken = |id: &String| parts.iter().any(|part| part.contains(id));
+    let numbered = (1_u32..).map(|number| format!("{key}_{number}"));
+    let id = iter::once(key.clone()).chain(numbered).find(|id| !is_taken(id));
+    format!("=_{}", id.unwrap_or(key))
 }
 
 #[cfg(test)]

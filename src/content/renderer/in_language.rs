@@ -58,6 +58,9 @@ impl LanguageContext {
             (Some(event), Some(facts)) => view::event(event, facts.fields()),
             _ => view::message::instead_of_event(details),
         };
+        let entry = event_facts.as_ref().and_then(|facts| facts.calendar.as_ref());
+        let method = entry.map(|entry| entry.method.as_str().to_ascii_lowercase());
+        context.insert_value(view::CALENDAR, method.into());
         let arguments = arguments(&event, details, &locales.sender);
         context.insert_value("event", event);
         for (name, value) in view::message::variables(details) {
@@ -111,7 +114,8 @@ impl LanguageContext {
             };
             parts.push(ContentPart { media_type: template.media_type, text });
         }
-        Ok(Content { subject, parts })
+        let calendar = told.event_facts.as_ref().and_then(|facts| facts.calendar.clone());
+        Ok(Content { subject, parts, calendar })
     }
 }
 

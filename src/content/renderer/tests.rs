@@ -241,7 +241,7 @@ fn an_event_of_a_whole_day_has_no_hour_and_no_zone() {
         for zone in ["America/New_York", "Pacific/Kiritimati"] {
             let event = Event { timezone: zone.to_owned(), ..sample::all_day() };
             let content = render(kind, &event, &sample::ada());
-            let Content { subject, parts } = &content;
+            let Content { subject, parts, .. } = &content;
             assert!(subject.ends_with("Open day, Thursday, 24 December 2026"), "{subject}");
             for part in parts {
                 let text = part.text.replace("17:30", "");

@@ -1,16 +1,20 @@
 //! What templates see of an event that is the same in every language: its description, what its place is, and facts about its
 //! time. Made once for all mails of a notification, because reading a description may take longer than a mail.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use tera::Value;
 
 use crate::config::content::ContentConfig;
+use crate::content::calendar::{EntryTexts, ForCalendars};
 use crate::content::description::Description;
 use crate::content::json_ld::Reservation;
 use crate::content::place::Place;
 use crate::content::rich_text::RichText;
 use crate::content::timing::Timing;
 use crate::content::view::{line, title, web_address};
+use crate::domain::calendar_entry::CalendarEntry;
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
@@ -20,6 +24,8 @@ use crate::domain::participant::Participant;
 pub(crate) struct EventFacts {
     fields: Vec<(&'static str, Value)>,
     reservation: Option<Reservation>,
+    /// The event for the calendars of the recipients.
+    pub calendar: Option<Arc<CalendarEntry>>,
 }
 
 impl EventFacts {
@@ -34,10 +40,16 @@ impl EventFacts {
         let place =
             location.as_deref().map(|location| Place::of(location, &config.map_url)).unwrap_or_default();
         let timing = Timing::of(event, now);
+        let (title, text) = (title(event), description.whole.to_text());
+        let texts =
+            EntryTexts { title: &title, place: location.as_deref(), description: &text, url: url.as_deref() };
+        let calendar = ForCalendars::of(config.calendar, kind, event, &texts);
+        let (entry, links) = calendar.map_or((None, None), |found| (Some(found.entry), found.links));
+        let (google, outlook) = links.map(|links| (links.google, links.outlook)).unzip();
         let reservation =
-            Reservation::of(kind, event, &title(event), location.as_deref(), place.join_url.as_deref());
+            Reservation::of(kind, event, &title, location.as_deref(), place.join_url.as_deref());
         let fields = vec![
-            ("description", description.whole.to_text().into()),
+            ("description", text.into()),
             ("description_html", Value::safe_string(&description.whole.to_inline_html())),
             ("description_excerpt", excerpt.to_text().into()),
             ("description_excerpt_html", Value::safe_string(&excerpt.to_html())),
@@ -47,8 +59,10 @@ impl EventFacts {
             ("map_url", place.map_url.into()),
             ("is_past", timing.is_past.into()),
             ("days", timing.days.into()),
+            ("google_calendar_url", google.into()),
+            ("outlook_calendar_url", outlook.into()),
         ];
-        Self { fields, reservation }
+        Self { fields, reservation, calendar: entry.map(Arc::new) }
     }
 
     /// Names and values of the fields.

@@ -103,7 +103,7 @@ fn list_id(event: &str, tag: &str, domain: &str) -> String {
 }
 
 /// The event within an identifier.
-fn event_label(event_id: EventId) -> String {
+pub(crate) fn event_label(event_id: EventId) -> String {
     match event_id {
         EventId::Number(number) => format!("event-{number}"),
         EventId::Text(key) if is_plain(&key) => format!("event-{}", key.as_str()),

@@ -30,7 +30,7 @@ const QUOTED_BYTES: &str = {
 };
 
 /// A `Content-Transfer-Encoding`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Encoding {
     SevenBit,
     QuotedPrintable,
@@ -53,11 +53,10 @@ impl EncodedPart {
         Self { media_type: part.media_type, encoding: Encoding::of(&text), text }
     }
 
-    /// Whether a line of the encoded part might be taken for this boundary. No other encoding than 7bit can hold `=_`
-    /// (RFC 2045 section 6.7).
-    pub fn contains(&self, boundary: &str) -> bool {
-        self.encoding == Encoding::SevenBit
-            && memmem::find(self.text.as_bytes(), boundary.as_bytes()).is_some()
+    /// Whether a line of the encoded part might be taken for a boundary with this id behind its `=_`. No other encoding than 7bit can
+    /// hold `=_` (RFC 2045 section 6.7).
+    pub fn contains(&self, id: &str) -> bool {
+        self.encoding == Encoding::SevenBit && memmem::find(self.text.as_bytes(), id.as_bytes()).is_some()
     }
 
     /// Appends the boundary in front of the part, its headers and its encoded text.
@@ -98,17 +97,20 @@ impl Encoding {
         match self {
             Self::SevenBit => lines(text).for_each(|line| mail.line(line)),
             Self::QuotedPrintable => lines(text).for_each(|line| quote(line, mail)),
-            Self::Base64 => {
-                let mut encoded = String::with_capacity(2 * text.len());
-                // Writing into memory cannot fail.
-                if base64::encode(text.replace('\n', "\r\n").as_bytes(), &mut encoded).is_err() {
-                    encoded.clear();
-                }
-                encoded.push('\n');
-                mail.lines(&encoded);
-            }
+            Self::Base64 => append_base64(text.replace('\n', "\r\n").as_bytes(), mail),
         }
     }
+}
+
+/// Appends lines of base64, of 76 bytes except for the last one.
+pub(crate) fn append_base64(bytes: &[u8], mail: &mut DotStuffed) {
+    let mut encoded = String::with_capacity(2 * bytes.len());
+    // Writing into memory cannot fail.
+    if base64::encode(bytes, &mut encoded).is_err() {
+        encoded.clear();
+    }
+    encoded.push('\n');
+    mail.lines(&encoded);
 }
 
 /// `text` without control characters other than tabs, with `\n` for every line break. A template can contain a bare CR

@@ -45,7 +45,7 @@ fn christmas() -> DateTime<Utc> {
 fn simple(subject: &str, text: &str, html: &str) -> Content {
     let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
     let parts = vec![part(MediaType::Plain, text), part(MediaType::Html, html)];
-    Content { subject: subject.to_owned(), parts }
+    Content { subject: subject.to_owned(), parts, calendar: None }
 }
 
 fn named(name: &str) -> Participant {
@@ -103,7 +103,7 @@ fn a_mail_of_plain_ascii_needs_no_encoding() {
     {
         let mail = sample_mail(kind, &event, &sample::ada());
         let seven_bit = mail.as_received().matches("Content-Transfer-Encoding: 7bit\r\n").count();
-        assert_eq!(seven_bit, 2, "{kind}: {}", event.title);
+        assert_eq!(seven_bit, 4, "{kind}: {}", event.title);
     }
 }
 
@@ -124,9 +124,11 @@ fn a_mail_client_reads_back_what_was_composed() {
     assert_eq!(read.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
     assert!(read.subject().unwrap().starts_with("Cancelled: <script>alert(\"1\")</script> & 'Übung' Bcc:"));
 
-    assert!(read.is_content_type("multipart", "alternative"));
-    assert_eq!(read.parts.len(), 3);
-    assert!(read.parts[1].is_content_type("text", "plain") && read.parts[2].is_content_type("text", "html"));
+    assert!(read.is_content_type("multipart", "mixed"));
+    assert!(read.parts[1].is_content_type("multipart", "alternative"));
+    assert!(read.parts[2].is_content_type("text", "plain") && read.parts[3].is_content_type("text", "html"));
+    assert!(read.parts[4].is_content_type("text", "calendar"));
+    assert_eq!((read.parts.len(), read.parts[5].attachment_name()), (6, Some("invite.ics")));
     let templates = Templates::load(&ContentConfig::default()).unwrap();
     let content = templates
         .render(
@@ -277,7 +279,7 @@ fn a_mail_has_as_many_parts_as_its_content() {
         part(MediaType::Plain, "три"),
     ];
     for count in 1..=all.len() {
-        let content = Content { subject: "s".to_owned(), parts: all[..count].to_vec() };
+        let content = Content { subject: "s".to_owned(), parts: all[..count].to_vec(), calendar: None };
         let mail =
             composer().compose(&of_event(1), &named(""), "a@example.com", content, christmas()).unwrap();
         let content = mail.as_received();

@@ -1,7 +1,7 @@
 //! The form of a mail that follows `DATA`: CRLF line ends, stuffed dots, the final dot (RFC 5321 sections 2.3.8, 4.5.2).
 
 /// Builds a mail in the form that follows `DATA`. It grows by whole lines only.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct DotStuffed {
     data: String,
     /// Dots that the receiver removes.
@@ -41,6 +41,17 @@ impl DotStuffed {
             self.append(piece);
         }
         self.append("\r\n");
+    }
+
+    /// Appends the lines of `other`.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.data.push_str(&other.data);
+        self.added_dots += other.added_dots;
+    }
+
+    /// Bytes so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len()
     }
 
     /// Begins a line, and stuffs its dot.

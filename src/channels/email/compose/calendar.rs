@@ -1,0 +1,194 @@
+//! The calendar entry of a mail (RFC 6047): adds sender and recipient to it, and encodes it. What it says of the event is left to
+//! `content`.
+//!
+//! Gmail, Apple Mail and Thunderbird look for it among the alternatives, Outlook in the first part of a mail; what follows as an
+//! attachment is for everyone else, and for a calendar on another device. Both are the same bytes, encoded once.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::channels::email::compose::mailbox::NAME_MAX;
+use crate::channels::email::compose::notification_headers::event_label;
+use crate::channels::email::compose::part::{Encoding, append_base64};
+use crate::channels::email::compose::wire_format::DotStuffed;
+use crate::content::calendar::content_lines::{ContentLines, date_time, quoted};
+use crate::domain::calendar_entry::CalendarEntry;
+use crate::domain::ids::NotificationId;
+use crate::text::clean::{cut, one_line};
+
+/// So many entries are kept encoded: lanes send mails of several notifications in turn.
+const KEPT: usize = 8;
+
+/// Bytes on a line of base64.
+const BASE64_LINE: usize = 57;
+
+/// What stands in a `mailto:` address encoded (RFC 6068 section 2). Text that is not ASCII is encoded anyway.
+const IN_MAILTO: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'/')
+    .add(b';')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Completes and encodes the calendar entries of one sender. Each lane has its own.
+#[derive(Debug, Clone)]
+pub(crate) struct CalendarEncoder {
+    /// What its `UID`s begin with.
+    uid: String,
+    /// `ORGANIZER`: from anyone but the sender of the mail, calendars do not take a change (RFC 6047 section 2.3).
+    organizer: String,
+    /// The shared lines of the newest entries, encoded.
+    kept: Vec<Shared>,
+}
+
+/// Shared lines of an entry, encoded.
+#[derive(Debug, Clone)]
+struct Shared {
+    entry: Arc<CalendarEntry>,
+    encoding: Encoding,
+    encoded: DotStuffed,
+    /// What fills no line of base64: it is encoded with the lines that follow.
+    rest: Vec<u8>,
+}
+
+/// The calendar entry of one mail, encoded.
+pub(crate) struct EncodedCalendar<'a> {
+    method: &'static str,
+    shared: &'a Shared,
+    own: DotStuffed,
+}
+
+impl CalendarEncoder {
+    /// For this sender, in the installation with this tag.
+    pub fn new(from_name: &str, from_email: &str, tag: &str) -> Self {
+        Self {
+            uid: format!("UID:fanmail-{tag}-"),
+            organizer: person("ORGANIZER", from_name, "", from_email),
+            kept: Vec::new(),
+        }
+    }
+
+    /// The entry for the recipient with this name and address, in a mail of this date.
+    pub fn encode(
+        &mut self,
+        entry: &Arc<CalendarEntry>,
+        notification_id: NotificationId,
+        [name, address]: [&str; 2],
+        date: DateTime<Utc>,
+    ) -> EncodedCalendar<'_> {
+        let mut own = ContentLines::default();
+        own.line(&[&self.uid, &event_label(entry.event_id)]);
+        own.line(&["DTSTAMP:", &date_time(date.naive_utc()), "Z"]);
+        own.line(&["SEQUENCE:", &notification_id.sequence().to_string()]);
+        own.line(&[&self.organizer]);
+        if entry.method.has_attendee() {
+            own.line(&[&person("ATTENDEE", name, ";PARTSTAT=ACCEPTED;RSVP=FALSE", address)]);
+        }
+        own.line(&["END:VEVENT"]);
+        own.line(&["END:VCALENDAR"]);
+        let own = own.finish();
+        let shared = self.shared(entry, encoding_of(&own));
+        EncodedCalendar { method: entry.method.as_str(), own: shared.encode_behind(&own), shared }
+    }
+
+    /// The shared lines of an entry, encoded so that lines of their own which would be sent as `own` can follow.
+    fn shared(&mut self, entry: &Arc<CalendarEntry>, own: Encoding) -> &Shared {
+        let is_it = |shared: &Shared| Arc::ptr_eq(&shared.entry, entry) && own <= shared.encoding;
+        let place = self.kept.iter().position(is_it).unwrap_or_else(|| {
+            self.kept.truncate(KEPT - 1);
+            self.kept.insert(0, Shared::new(Arc::clone(entry), own));
+            0
+        });
+        &self.kept[place]
+    }
+}
+
+impl Shared {
+    fn new(entry: Arc<CalendarEntry>, own: Encoding) -> Self {
+        let encoding = encoding_of(&entry.lines).max(own);
+        let (mut encoded, mut rest) = (DotStuffed::default(), Vec::new());
+        if encoding == Encoding::Base64 {
+            let bytes = entry.lines.replace('\n', "\r\n");
+            let (lines, more) = bytes.as_bytes().split_at(bytes.len() / BASE64_LINE * BASE64_LINE);
+            append_base64(lines, &mut encoded);
+            rest.extend_from_slice(more);
+        } else {
+            encoding.append(entry.lines.trim_end_matches('\n'), &mut encoded);
+        }
+        Self { entry, encoding, encoded, rest }
+    }
+
+    fn encode_behind(&self, own: &str) -> DotStuffed {
+        let mut encoded = DotStuffed::default();
+        if self.encoding == Encoding::Base64 {
+            append_base64(&[&self.rest, own.replace('\n', "\r\n").as_bytes()].concat(), &mut encoded);
+        } else {
+            self.encoding.append(own, &mut encoded);
+        }
+        encoded
+    }
+}
+
+impl EncodedCalendar<'_> {
+    /// Bytes of it in a mail, about.
+    pub fn bytes(&self) -> usize {
+        2 * (self.shared.encoded.bytes() + self.own.bytes())
+    }
+
+    /// Appends it as the last one of the alternatives, with the boundary in front of it. The method is a parameter as well (RFC 6047
+    /// section 2.4): without it, mail clients show the entry and do nothing.
+    pub fn append_alternative(&self, boundary: &str, mail: &mut DotStuffed) {
+        mail.line_of(&["--", boundary]);
+        mail.line_of(&["Content-Type: text/calendar; charset=utf-8; method=", self.method]);
+        self.append(mail);
+    }
+
+    /// Appends it as a file, with the boundary in front of it. Its type keeps mail clients from showing the entry twice.
+    pub fn append_attachment(&self, boundary: &str, mail: &mut DotStuffed) {
+        mail.line_of(&["--", boundary]);
+        mail.line("Content-Type: application/ics; name=\"invite.ics\"");
+        mail.line("Content-Disposition: attachment; filename=\"invite.ics\"");
+        self.append(mail);
+    }
+
+    fn append(&self, mail: &mut DotStuffed) {
+        mail.line_of(&["Content-Transfer-Encoding: ", self.shared.encoding.name()]);
+        mail.line("");
+        mail.extend(&self.shared.encoded);
+        mail.extend(&self.own);
+    }
+}
+
+/// Never 7bit for what could be taken for a boundary.
+fn encoding_of(lines: &str) -> Encoding {
+    match Encoding::of(lines) {
+        Encoding::SevenBit if lines.contains("=_") => Encoding::QuotedPrintable,
+        encoding => encoding,
+    }
+}
+
+/// A line about somebody: `ATTENDEE;CN="Ann";…:mailto:ann@example.org`. Not folded.
+fn person(property: &str, name: &str, parameters: &str, address: &str) -> String {
+    let name = cut(one_line(name), NAME_MAX);
+    let name = if name.is_empty() { String::new() } else { format!(";CN={}", quoted(&name)) };
+    format!("{property}{name}{parameters}:mailto:{}", utf8_percent_encode(address, IN_MAILTO))
+}
+
+#[cfg(test)]
+mod tests;
