@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the tests of the publishers in examples/, of docs/schema/ and of accessibility need: Python and Node.js with the
+# What the tests of the publishers in examples/, of docs/schema/, of calendar entries and of accessibility need: Python and Node.js with the
 # libraries that tests/publishers/ pins. They go into a cache folder, where testkit/src/installed.rs finds them. Needs common.sh and
 # prerequisites.sh.
 # shellcheck disable=SC2154  # root comes from common.sh

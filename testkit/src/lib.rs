@@ -16,6 +16,7 @@
 pub mod amqp_proxy;
 pub mod bench;
 pub mod broker;
+pub mod calendar;
 pub mod certificates;
 pub mod cleanup;
 pub mod database;

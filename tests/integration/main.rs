@@ -10,6 +10,7 @@ mod bindings;
 mod broker_hosts;
 mod broker_restarts;
 mod broker_tls;
+mod calendar;
 mod check;
 mod command_line;
 mod counted;
