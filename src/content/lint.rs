@@ -2,10 +2,10 @@
 //! templates can be used at all is left to `check`.
 
 mod contrast;
+pub mod finding;
 mod html;
 
-use serde::Serialize;
-
+use crate::content::lint::finding::{Finding, Findings, Severity};
 use crate::content::lint::html::look_at_html;
 use crate::content::renderer::Templates;
 use crate::content::sample;
@@ -21,38 +21,6 @@ const HTML_MAX: usize = 102 * 1024;
 
 /// Longer subjects are cut by most mail programs, and take two lines of the header (RFC 5322 section 2.1.1).
 const SUBJECT_MAX: usize = 78;
-
-/// How bad something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Some people cannot read or use the mail.
-    Error,
-    /// It hurts some people, or the mail's reputation.
-    Warning,
-}
-
-impl Severity {
-    /// Its word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-/// Something that hurts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// The name of the template whose result has it; empty if it is no template's.
-    pub template: String,
-    /// What it is, and what to do.
-    pub problem: String,
-}
 
 /// All findings, each once.
 #[must_use]
@@ -114,21 +82,6 @@ fn look_at(content: &Content, folder: &str, findings: &mut Findings) {
         findings.add(Severity::Error, &template, problem);
     }
     look_at_html(html, &template, findings);
-}
-
-/// Findings without repetition.
-#[derive(Debug, Default)]
-struct Findings {
-    all: Vec<Finding>,
-}
-
-impl Findings {
-    fn add(&mut self, severity: Severity, template: &str, problem: String) {
-        let finding = Finding { severity, template: template.to_owned(), problem };
-        if !self.all.contains(&finding) {
-            self.all.push(finding);
-        }
-    }
 }
 
 #[cfg(test)]

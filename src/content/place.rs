@@ -4,7 +4,8 @@
 use url::Url;
 
 use crate::config::content::map_url::MapUrl;
-use crate::content::rich_text::links::{Found, find};
+use crate::content::rich_text::Found;
+use crate::content::rich_text::links::find;
 
 /// Where the buttons of a place lead to.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,8 @@ pub(crate) mod target;
 mod to_html;
 mod to_text;
 
+use std::ops::Range;
+
 /// Paragraphs, headings and items of lists, in order. No block is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RichText {
@@ -65,6 +67,15 @@ pub(crate) struct Look {
     pub strong: bool,
     /// Italic.
     pub emphasis: bool,
+}
+
+/// A place in words that is a link.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Where it stands, in bytes.
+    pub range: Range<usize>,
+    /// Where it leads to.
+    pub href: String,
 }
 
 impl RichText {

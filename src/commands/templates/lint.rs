@@ -11,7 +11,8 @@ use crate::app::channels;
 use crate::commands::arguments::Format;
 use crate::config::Config;
 use crate::config::content::ContentConfig;
-use crate::content::lint::{Finding, Severity, lint};
+use crate::content::lint::finding::{Finding, Severity};
+use crate::content::lint::lint;
 use crate::text::clean::printable;
 use crate::text::count::count;
 

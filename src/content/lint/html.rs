@@ -4,7 +4,7 @@ use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 use url::Url;
 
 use crate::content::lint::contrast::Stack;
-use crate::content::lint::{Findings, Severity};
+use crate::content::lint::finding::{Findings, Severity};
 use crate::text::clean::cut;
 
 /// How much of a text a sentence shows, in characters.

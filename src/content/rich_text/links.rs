@@ -4,19 +4,10 @@ use std::ops::Range;
 
 use linkify::{LinkFinder, LinkKind};
 
-use crate::content::rich_text::{Block, RichText, Run, phone, target};
+use crate::content::rich_text::{Block, Found, RichText, Run, phone, target};
 
 /// Most links that are made of words in one text: each adds a hundred bytes to every mail.
 const LINKS_MAX: usize = 100;
-
-/// A place in a text that is a link.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// Where it stands, in bytes.
-    pub range: Range<usize>,
-    /// Where it leads to.
-    pub href: String,
-}
 
 /// The addresses and phone numbers in `text`, in order: with `http://`, `https://` or `www.`; domains alone are none. An address
 /// that could mislead is none either: one with a user name before its domain.

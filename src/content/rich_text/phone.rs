@@ -3,7 +3,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use crate::content::rich_text::links::Found;
+use crate::content::rich_text::Found;
 
 /// How many digits a number has with its country (ITU-T E.164 has 15 at most).
 const DIGITS: RangeInclusive<usize> = 8..=15;

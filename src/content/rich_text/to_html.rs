@@ -38,7 +38,10 @@ impl RichText {
                 BlockKind::Item { .. } => html.out.push_str("- "),
                 _ => {}
             }
-            html.runs(&block.runs, false);
+            let is_heading = block.kind == BlockKind::Heading;
+            html.open_if(is_heading, "strong");
+            html.runs(&block.runs, is_heading);
+            html.close_if(is_heading, "strong");
             before = Some(is_item);
         }
         html.wrapped()
@@ -210,7 +213,10 @@ mod tests {
 
     #[test]
     fn lists_are_lines_inside_a_paragraph() {
-        let text = markdown::read("one\n\n- a\n- b\n\n1. c\n\nend");
-        assert_eq!(text.to_inline_html(), "one<br>\n<br>\n- a<br>\n- b<br>\n1. c<br>\n<br>\nend");
+        let text = markdown::read("## one\n\n- a\n- b\n\n1. c\n\nend");
+        assert_eq!(
+            text.to_inline_html(),
+            "<strong>one</strong><br>\n<br>\n- a<br>\n- b<br>\n1. c<br>\n<br>\nend"
+        );
     }
 }
