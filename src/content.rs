@@ -3,6 +3,7 @@
 pub(crate) mod by_tag;
 pub(crate) mod calendar;
 pub(crate) mod catalogue;
+pub mod changes;
 pub(crate) mod check;
 pub(crate) mod dates;
 pub mod description;

@@ -13,6 +13,7 @@ use crate::content::renderer::{NotificationContext, Templates};
 use crate::content::view::arguments::ARGUMENTS;
 use crate::content::words::Words;
 use crate::content::{sample, view};
+use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification_facts::NotificationFacts;
@@ -52,6 +53,7 @@ fn check_field(name: &Name<'_>, source: &Source, words: &Words) -> Result<(), Te
         "event" => &view::EVENT,
         "participant" => &view::PARTICIPANT,
         "notice" => &view::NOTICE,
+        "changed" | "was" => &view::changes::CHANGED,
         "locale" => &view::LOCALE,
         "brand" => &view::sender::BRAND,
         view::TEXT => return check_text(field, name, source, words),
@@ -110,7 +112,11 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
             (sample::hostile(), sample::hostile_details()),
         ] {
             let facts = NotificationFacts { details, ..NotificationFacts::of_event(kind, event) };
-            render_for_all(templates, &templates.notification_context_at(&facts, sample::now())?)?;
+            let previous = EventSnapshot::of(&sample::earlier());
+            let changed = NotificationFacts { previous: Some(previous), ..facts.clone() };
+            for facts in [facts, changed] {
+                render_for_all(templates, &templates.notification_context_at(&facts, sample::now())?)?;
+            }
         }
     }
     for details in [sample::notice(), sample::bare_notice(), sample::hostile_notice()] {

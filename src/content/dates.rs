@@ -16,6 +16,8 @@ pub(crate) struct EventTime {
     pub time: String,
     /// Both, as one text.
     pub when: String,
+    /// When it begins, as short as a subject needs it: `Thu 24 Dec, 18:00`.
+    pub short: String,
     /// `24`
     pub day: String,
     /// `Dec`
@@ -38,13 +40,23 @@ impl EventTime {
             (true, false) => format!("{date} {time}"),
             (false, _) => format!("{date}, {time}"),
         };
+        let short = short(&start);
         let (day, month) = (start.date.day().to_string(), start.date.format("%b").to_string());
-        Some(Self { date, time, when, day, month, all_day })
+        Some(Self { date, time, when, short, day, month, all_day })
     }
 }
 
 fn written(date: NaiveDate) -> String {
     date.format("%A, %-d %B %Y").to_string()
+}
+
+/// Without the year: what is far away is told in the mail.
+fn short(start: &Local) -> String {
+    let date = start.date.format("%a %-d %b");
+    match &start.clock {
+        Some(clock) => format!("{date}, {}", clock.time.format("%H:%M")),
+        None => date.to_string(),
+    }
 }
 
 /// A moment as the calendar and the clocks of the event show it.

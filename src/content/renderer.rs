@@ -85,6 +85,13 @@ impl Templates {
         self.folder(kind, details).map(drop)
     }
 
+    /// Whether a mail of this kind may show the metadata of its message.
+    #[must_use]
+    pub fn show_metadata(&self, kind: Kind) -> bool {
+        let folder = kind.folder().and_then(|folder| self.inner.folders.get(folder));
+        folder.is_some_and(|folder| self.inner.sets.any_uses(folder, |uses| uses.metadata))
+    }
+
     fn folder(&self, kind: Kind, details: &MessageDetails) -> Result<&Arc<Folder>, TemplateError> {
         let named = details.routed.as_ref().map(|routed| routed.template.as_str());
         let name = named.or(kind.folder()).unwrap_or_default();

@@ -30,6 +30,17 @@ pub fn full() -> Event {
     }
 }
 
+/// The same before it was changed.
+#[must_use]
+pub fn earlier() -> Event {
+    Event {
+        location: Some("The old town hall, Market Square 1, Berlin".to_owned()),
+        starts_at: time(1_798_128_000),
+        ends_at: time(1_798_135_200),
+        ..full()
+    }
+}
+
 /// A moment before all samples, for mails that are to be the same at any time.
 #[must_use]
 pub fn now() -> DateTime<Utc> {

@@ -43,6 +43,12 @@ impl TemplateSets {
         SetId(tag.and_broader().find_map(|tag| self.of_languages.iter().position(|set| is_of(set, tag))))
     }
 
+    /// Whether this is so of the templates of a folder in one of the sets.
+    pub fn any_uses(&self, folder: &Folder, is_so: impl Fn(&Uses) -> bool) -> bool {
+        let of_languages = self.of_languages.iter().map(|(_, set)| set);
+        of_languages.chain([&self.of_all]).filter_map(|set| set.uses(folder)).any(is_so)
+    }
+
     /// That set.
     pub fn get(&self, id: SetId) -> &TemplateSet {
         id.0.and_then(|at| self.of_languages.get(at)).map_or(&self.of_all, |(_, set)| set)
@@ -51,6 +57,7 @@ impl TemplateSets {
 
 /// What the templates of one folder use, with those that they extend or include.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Uses {
     /// The names of texts.
     pub texts: Vec<String>,
@@ -58,6 +65,8 @@ pub(crate) struct Uses {
     pub is_in_one_language: bool,
     /// Whether they show the participant's place as JSON-LD.
     pub json_ld: bool,
+    /// Whether one of them shows the metadata of the message.
+    pub metadata: bool,
     /// Whether the subject is not the same for all participants.
     pub has_personal_subject: bool,
 }
@@ -102,17 +111,19 @@ fn uses(folder: &Folder, tera: &Tera, sources: &Sources) -> Uses {
     let variables = tera.get_template_variables(&folder.subject).unwrap_or_default();
     let used = used_by(folder, sources);
     let mut texts = BTreeSet::new();
-    let mut json_ld = false;
+    let (mut json_ld, mut metadata) = (false, false);
     for name in used.iter().flat_map(|source| names(&source.text)) {
         match name.root {
             view::TEXT => texts.extend(name.field.map(str::to_owned)),
             view::JSON_LD => json_ld = true,
+            view::METADATA => metadata = true,
             _ => {}
         }
     }
     Uses {
         texts: texts.into_iter().collect(),
         json_ld,
+        metadata,
         is_in_one_language: used.iter().any(|source| has_own_words(source)),
         has_personal_subject: view::PERSONAL.iter().any(|name| variables.contains(name)),
     }

@@ -13,6 +13,7 @@ use crate::text::clean::{cut, one_line};
 use crate::text::links::may_become_link;
 
 pub(crate) mod arguments;
+pub(crate) mod changes;
 pub(crate) mod event_facts;
 pub(crate) mod message;
 pub(crate) mod sender;
@@ -24,7 +25,7 @@ const LINE_MAX: usize = 300;
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 22] = [
+pub(crate) const VARIABLES: [&str; 25] = [
     "event",
     "participant",
     "kind",
@@ -32,7 +33,7 @@ pub(crate) const VARIABLES: [&str; 22] = [
     "note",
     "note_html",
     "reason",
-    "metadata",
+    METADATA,
     "notice",
     "payload",
     "meta",
@@ -43,6 +44,9 @@ pub(crate) const VARIABLES: [&str; 22] = [
     "postal_address",
     "footer_text",
     "footer_text_html",
+    "changes",
+    "changed",
+    "was",
     JSON_LD,
     TEXT,
     "greeting",
@@ -51,6 +55,9 @@ pub(crate) const VARIABLES: [&str; 22] = [
 
 /// What the mail carries for calendars.
 pub(crate) const CALENDAR: &str = "calendar";
+
+/// The publisher's own fields.
+pub(crate) const METADATA: &str = "metadata";
 
 /// The texts in the language of the mail, by their names.
 pub(crate) const TEXT: &str = "text";
@@ -68,7 +75,7 @@ pub(crate) const LOCALE: [&str; 4] = ["lang", "dir", "start", "end"];
 pub(crate) const JSON_LD: &str = "json_ld";
 
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 22] = [
+pub(crate) const EVENT: [&str; 23] = [
     "id",
     "title",
     "description",
@@ -82,6 +89,7 @@ pub(crate) const EVENT: [&str; 22] = [
     "map_url",
     "url",
     "when",
+    "short_when",
     "date",
     "time",
     "day",
@@ -111,6 +119,7 @@ pub(crate) fn event(event: &Event, facts: impl Iterator<Item = (&'static str, Va
         ("location", line_or_none(event.location.as_deref())),
         ("url", event.url.as_deref().and_then(web_address).into()),
         ("when", of_when(|when| &when.when).into()),
+        ("short_when", of_when(|when| &when.short).into()),
         ("date", of_when(|when| &when.date).into()),
         ("time", of_when(|when| &when.time).into()),
         ("day", of_when(|when| &when.day).into()),
@@ -150,7 +159,7 @@ fn title(event: &Event) -> String {
 }
 
 /// One line of at most [`LINE_MAX`] characters.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     cut(one_line(text), LINE_MAX)
 }
 

@@ -13,6 +13,7 @@ use crate::content::template_set::{SetId, TemplateSets};
 use crate::content::text::Form;
 use crate::content::view;
 use crate::content::view::arguments::arguments;
+use crate::content::view::changes::Changes;
 use crate::content::view::event_facts::EventFacts;
 use crate::domain::content::{Content, ContentPart, MediaType};
 use crate::domain::notification_facts::NotificationFacts;
@@ -61,7 +62,11 @@ impl LanguageContext {
         let entry = event_facts.as_ref().and_then(|facts| facts.calendar.as_ref());
         let method = entry.map(|entry| entry.method.as_str().to_ascii_lowercase());
         context.insert_value(view::CALENDAR, method.into());
-        let arguments = arguments(&event, details, &locales.sender);
+        let changes = Changes::of(facts, &event);
+        let arguments = arguments(&event, details, &locales.sender, &changes.sentence(&locale.words));
+        for (name, value) in changes.variables() {
+            context.insert_value(name, value);
+        }
         context.insert_value("event", event);
         for (name, value) in view::message::variables(details) {
             context.insert_value(name, value);

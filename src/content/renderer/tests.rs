@@ -11,6 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::kind::Kind;
 
 mod blocks;
+mod changes;
 mod kinds;
 mod languages;
 mod message;

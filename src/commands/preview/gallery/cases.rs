@@ -2,6 +2,7 @@
 
 use crate::content::sample::{self, edge_cases};
 use crate::domain::event::Event;
+use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification_facts::NotificationFacts;
@@ -23,6 +24,11 @@ impl Case {
         Self { name, facts: NotificationFacts::of_event(kind, event), participant }
     }
 
+    /// Of an event that was as this one when people were last told of it.
+    fn changed_from(self, earlier: &Event) -> Self {
+        Self { facts: NotificationFacts { previous: Some(EventSnapshot::of(earlier)), ..self.facts }, ..self }
+    }
+
     fn with_details(self, details: MessageDetails) -> Self {
         Self { facts: NotificationFacts { details, ..self.facts }, ..self }
     }
@@ -34,7 +40,7 @@ pub(super) fn of(kind: Kind) -> Vec<Case> {
         return notices();
     }
     let case = |name, event| Case::of_event(name, kind, event, sample::ada());
-    vec![
+    let mut cases = vec![
         case("full", sample::full()),
         case("bare", sample::bare()),
         case("note-and-reason", sample::full()).with_details(sample::details()),
@@ -57,7 +63,16 @@ pub(super) fn of(kind: Kind) -> Vec<Case> {
         Case::of_event("nameless", kind, sample::full(), sample::nameless()),
         Case::of_event("hostile-name", kind, sample::full(), sample::hostile_name()),
         Case::of_event("link-as-name", kind, sample::full(), sample::link_name()),
-    ]
+    ];
+    if kind == Kind::Updated {
+        cases.extend([
+            case("changed", sample::full()).changed_from(&sample::earlier()),
+            case("changed-everything", sample::full()).changed_from(&edge_cases::arabic()),
+            case("changed-hostile", sample::full()).changed_from(&sample::hostile()),
+            case("changed-to-nothing", sample::bare()).changed_from(&sample::full()),
+        ]);
+    }
+    cases
 }
 
 fn notices() -> Vec<Case> {

@@ -142,7 +142,7 @@ fn a_problem_in_texts_or_with_them_names_file_line_and_text() {
         ),
         (
             vec![("created/subject.txt", "\n{{ text.greeting }}")],
-            "created/subject.txt, line 2: the text \"greeting\" has {name}, which \"text.greeting\" cannot fill (it fills: title, date, time, when, location, reason, brand, contact)",
+            "created/subject.txt, line 2: the text \"greeting\" has {name}, which \"text.greeting\" cannot fill (it fills: title, date, time, when, short_when, location, reason, brand, contact, changes)",
         ),
         (
             vec![("de_AT/base.txt", ""), ("de-at/base.txt", "")],

@@ -1,0 +1,239 @@
+//! What has changed about an event since an earlier notification has told it, as far as people see it in a mail. How a mail says it is
+//! left to the templates, whom it is said to left to the worker.
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
+
+use crate::content::layout;
+use crate::content::view::{line, web_address};
+use crate::domain::event::{DateOrTime, Event};
+use crate::domain::event_snapshot::EventSnapshot;
+use crate::domain::time_zone::TimeZone;
+
+/// A fact about an event that mails show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// What it is called.
+    Title,
+    /// When it begins and ends, by the clocks of its place.
+    When,
+    /// Where these clocks stand.
+    TimeZone,
+    /// Where it takes place.
+    Location,
+    /// Its page on the web.
+    Url,
+    /// The text about it.
+    Description,
+}
+
+impl Field {
+    /// The word for it in templates.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::When => "when",
+            Self::TimeZone => "time_zone",
+            Self::Location => "location",
+            Self::Url => "url",
+            Self::Description => "description",
+        }
+    }
+}
+
+/// What mails show differently now, most important first.
+#[must_use]
+pub fn changed_fields(previous: &EventSnapshot, event: &Event) -> Vec<Field> {
+    let now = EventSnapshot::of(event);
+    // As the ledger has both: a description that is too long to be kept is cut in both, and has a digest.
+    let (old, new) = (previous.event(event.id), now.event(event.id));
+    let (old_time, new_time) = (Shown::of(&old), Shown::of(&new));
+    let zones = [&old_time, &new_time].map(|shown| shown.as_ref().and_then(|shown| shown.zone));
+    let texts = |text: fn(&Event) -> Option<String>| text(&old) != text(&new);
+    [
+        (Field::When, old_time.map(|shown| shown.span) != new_time.map(|shown| shown.span)),
+        // Where only one of them shows clocks, that is what has changed.
+        (Field::TimeZone, zones[0].is_some() && zones[1].is_some() && zones[0] != zones[1]),
+        (Field::Location, texts(location)),
+        (Field::Title, texts(|event| Some(line(&event.title)))),
+        (Field::Url, texts(|event| event.url.as_deref().and_then(web_address))),
+        (Field::Description, texts(description) || !previous.has_same_long_description(&now)),
+    ]
+    .into_iter()
+    .filter_map(|(field, is_changed)| is_changed.then_some(field))
+    .collect()
+}
+
+fn location(event: &Event) -> Option<String> {
+    event.location.as_deref().map(line).filter(|line| !line.is_empty())
+}
+
+fn description(event: &Event) -> Option<String> {
+    event.description.as_deref().map(layout::paragraphs).filter(|text| !text.is_empty())
+}
+
+/// When an event takes place, as far as mails show it.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    span: (Moment, Option<Moment>),
+    /// Where the clocks stand, if it shows any.
+    zone: Option<TimeZone>,
+}
+
+/// A day, and the clocks then; none for a whole day.
+type Moment = (NaiveDate, Option<NaiveTime>);
+
+impl Shown {
+    fn of(event: &Event) -> Option<Self> {
+        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
+        let starts_at = event.starts_at.filter(is_shown)?;
+        let ends_at = event.ends_at.filter(is_shown).filter(|end| is_after(*end, starts_at, zone));
+        let has_clocks =
+            [Some(starts_at), ends_at].iter().flatten().any(|moment| matches!(moment, DateOrTime::Time(_)));
+        Some(Self {
+            span: (local(starts_at, zone), ends_at.map(|end| local(end, zone))),
+            zone: has_clocks.then_some(zone),
+        })
+    }
+}
+
+fn is_shown(moment: &DateOrTime) -> bool {
+    (1..=9998).contains(&moment.year())
+}
+
+fn local(moment: DateOrTime, zone: TimeZone) -> Moment {
+    match moment {
+        DateOrTime::Date(date) => (date, None),
+        DateOrTime::Time(time) => {
+            let local: NaiveDateTime = zone.local(time).0.naive_local();
+            let minute = NaiveTime::from_hms_opt(local.hour(), local.minute(), 0);
+            (local.date(), Some(minute.unwrap_or_default()))
+        }
+    }
+}
+
+/// Whether mails show this end.
+fn is_after(end: DateOrTime, start: DateOrTime, zone: TimeZone) -> bool {
+    match (start, end) {
+        (DateOrTime::Time(start), DateOrTime::Time(end)) => end > start,
+        (DateOrTime::Date(start), DateOrTime::Time(_)) => local(end, zone).0 >= start,
+        (_, DateOrTime::Date(end)) => end > local(start, zone).0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::content::sample;
+    use crate::content::view;
+
+    fn fields(change: impl Fn(&mut Event)) -> Vec<&'static str> {
+        let (old, mut new) = (sample::full(), sample::full());
+        change(&mut new);
+        changed_fields(&EventSnapshot::of(&old), &new).into_iter().map(Field::as_str).collect()
+    }
+
+    fn moment(text: &str) -> Option<DateOrTime> {
+        crate::domain::times::parse(text)
+    }
+
+    #[test]
+    fn each_fact_that_mails_show_is_compared() {
+        assert_eq!(fields(|_| {}), [""; 0]);
+        assert_eq!(fields(|event| event.title = "Another".to_owned()), ["title"]);
+        assert_eq!(fields(|event| event.location = None), ["location"]);
+        assert_eq!(fields(|event| event.url = Some("https://example.org/".to_owned())), ["url"]);
+        assert_eq!(fields(|event| event.description = Some("Another".to_owned())), ["description"]);
+        assert_eq!(fields(|event| event.starts_at = moment("2026-12-24 18:00")), ["when"]);
+        assert_eq!(fields(|event| event.ends_at = moment("2026-12-24 23:59")), ["when"]);
+        assert_eq!(fields(|event| event.ends_at = None), ["when"]);
+        assert_eq!(fields(|event| event.starts_at = None), ["when"]);
+        assert_eq!(fields(|event| event.starts_at = moment("2026-12-24")), ["when"]);
+        // The same clocks.
+        assert_eq!(fields(|event| event.timezone = "Europe/Paris".to_owned()), ["time_zone"]);
+        assert_eq!(fields(|event| event.timezone = "Europe/London".to_owned()), ["when", "time_zone"]);
+        let moved = |event: &mut Event| {
+            event.starts_at = moment("2026-12-24 18:00");
+            event.location = Some("The park".to_owned());
+        };
+        assert_eq!(fields(moved), ["when", "location"]);
+    }
+
+    #[test]
+    fn what_no_mail_shows_is_no_change() {
+        assert_eq!(fields(|event| event.updated_at = None), [""; 0]);
+        assert_eq!(fields(|event| event.title.push_str("\r\n\u{202e} ")), [""; 0]);
+        assert_eq!(fields(|event| event.description.as_mut().unwrap().push_str("\n \n")), [""; 0]);
+        let url =
+            |event: &mut Event| event.url = Some(" HTTPS://example.COM/events/winter-lights".to_owned());
+        assert_eq!(fields(url), [""; 0]);
+        // 24 December 2026, 17:00 UTC.
+        let seconds = |event: &mut Event| event.starts_at = moment("2026-12-24 17:00:59");
+        assert_eq!(fields(seconds), [""; 0]);
+        assert_eq!(fields(|event| event.timezone = " europe/BERLIN".to_owned()), [""; 0]);
+        let (mut old, mut new) = (sample::bare(), sample::bare());
+        let nothing = |old: &Event, new: &Event| changed_fields(&EventSnapshot::of(old), new).is_empty();
+        new.timezone = "Asia/Tokyo".to_owned();
+        assert!(nothing(&old, &new), "without a time");
+        (old.url, new.location) = (Some("javascript:alert(1)".to_owned()), Some(" ".to_owned()));
+        assert!(nothing(&old, &new));
+        old.starts_at = moment("9999-12-31");
+        assert!(nothing(&old, &new), "no mail shows that year");
+        (old.starts_at, new.starts_at) = (moment("2026-12-24"), moment("2026-12-24"));
+        old.ends_at = moment("2026-12-23");
+        assert!(nothing(&old, &new), "an end before the start");
+    }
+
+    #[test]
+    fn a_change_behind_the_end_of_what_is_kept_is_seen() {
+        let long = |end: &str| Some(format!("{}{end}", "wörd\n".repeat(9_000)));
+        let old = Event { description: long("a"), ..sample::full() };
+        let snapshot = EventSnapshot::of(&old);
+        assert_eq!(changed_fields(&snapshot, &old), []);
+        let fields = changed_fields(&snapshot, &Event { description: long("b"), ..sample::full() });
+        assert_eq!(fields, [Field::Description]);
+    }
+
+    fn moments() -> impl Strategy<Value = Option<DateOrTime>> {
+        let days = proptest::sample::select(vec!["2026-12-24", "2026-12-25", "9999-01-01", "0001-01-01"]);
+        let times = prop_oneof![Just(""), Just(" 00:00"), Just(" 17:00"), Just(" 17:00:30"), Just(" 23:30")];
+        (days, times).prop_map(|(day, time)| moment(&format!("{day}{time}")))
+    }
+
+    fn events() -> impl Strategy<Value = Event> {
+        let text = || {
+            prop_oneof![Just("a".to_owned()), Just(" a\r\n".to_owned()), Just(String::new()), any::<String>()]
+        };
+        let zone =
+            proptest::sample::select(vec!["UTC", "", "Europe/Berlin", "+01:00", "Not/AZone", "Asia/Kolkata"]);
+        (text(), text(), text(), moments(), moments(), zone).prop_map(
+            |(title, description, url, start, end, zone)| Event {
+                title,
+                description: Some(description),
+                url: Some(url),
+                starts_at: start,
+                ends_at: end,
+                timezone: zone.to_owned(),
+                ..sample::full()
+            },
+        )
+    }
+
+    proptest! {
+        /// A mail shows something else if, and only if, there is a change.
+        #[test]
+        fn changes_are_what_people_see(old in events(), new in events()) {
+            let shown = |event: &Event| -> BTreeSet<String> {
+                let text = [("text", layout::paragraphs(event.description.as_deref().unwrap_or_default()).into())];
+                let fields = view::event(event, text.into_iter());
+                fields.as_map().unwrap().iter().map(|field| format!("{field:?}")).collect()
+            };
+            let changed = changed_fields(&EventSnapshot::of(&old), &new);
+            prop_assert_eq!(changed.is_empty(), shown(&old) == shown(&new), "{:?}", changed);
+        }
+    }
+}
