@@ -33,9 +33,9 @@ use crate::worker::delivery::lane_shared::LaneShared;
 use crate::worker::delivery::pace::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::delivery::throttles::KeptThrottles;
-use crate::worker::fan_out;
 use crate::worker::fan_out::context::Context;
 use crate::worker::fan_out::due;
+use crate::worker::fan_out::retries;
 use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::intake::Intake;
 use crate::worker::lease::keeper::ProcessRole;
@@ -163,12 +163,13 @@ impl Runtime {
             breaker: Arc::clone(&shared.breaker),
             batch_sender: threads.batch_sender.clone(),
             retry_policy: shared.retry_policy.clone(),
-            retry_queue_limit: fan_out::RETRY_QUEUE_LIMIT,
+            retry_queue_limit: retries::RETRY_QUEUE_LIMIT,
             sweep_run: due::MAX_DURATION,
             kept_throttles: KeptThrottles::default(),
             wait_permits: WaitPermits::for_prefetch(config.worker.prefetch),
             page_size: config.worker.batch_size,
             one_mail_per_address: config.worker.one_mail_per_address,
+            skip_unchanged: config.worker.skip_unchanged,
             event_lookup_grace: config.worker.event_lookup_grace,
             supersede: config.worker.supersede,
             dummy: matches!(config.email.route, Route::Dummy { .. }),

@@ -36,6 +36,8 @@ pub struct WorkerConfig {
     pub supersede: bool,
     /// How long an UPDATED waits for further ones of its event (`COALESCE`); `None`: not at all.
     pub coalesce: Option<Coalescing>,
+    /// Whether people get no UPDATED in which nothing has changed for them (`SKIP_UNCHANGED`).
+    pub skip_unchanged: bool,
     /// How long before the start of an event people are reminded of it, the longest first (`REMINDERS`); empty: never.
     pub reminders: Vec<Duration>,
     /// Which mails there are for which routing keys (`ROUTES_FILE`).
@@ -70,6 +72,7 @@ impl WorkerConfig {
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
             supersede: reader.flag("SUPERSEDE").unwrap_or(true),
             coalesce: read_coalesce(reader, "COALESCE"),
+            skip_unchanged: reader.flag("SKIP_UNCHANGED").unwrap_or(true),
             reminders: read_reminders(reader, "REMINDERS"),
             routes_file: reader.text("ROUTES_FILE").map(PathBuf::from),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),

@@ -108,6 +108,9 @@ impl Verdict {
     /// Why a deferred reminder is not sent any more.
     pub const HAS_BEGUN: &str = "the event has begun meanwhile";
 
+    /// Why somebody who has got the last mail of an event gets none that would say the same.
+    pub const NOTHING_CHANGED: &str = "nothing changed";
+
     /// Longest text that is kept, in characters: enough for any relay's sentence.
     pub const DETAIL_MAX: usize = 200;
 

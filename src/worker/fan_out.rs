@@ -34,6 +34,7 @@ use crate::worker::fan_out::claim::{Claim, OpenedMessage, Scope};
 use crate::worker::fan_out::completion::CompletionCheck;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
+use crate::worker::fan_out::previous::Previous;
 use crate::worker::fan_out::retries::{RetryQueue, WhoseTurn};
 use crate::worker::fan_out::superseding::end_older;
 use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
@@ -57,6 +58,7 @@ mod order;
 pub mod page;
 pub mod pages;
 mod people;
+mod previous;
 mod reading;
 mod reminder;
 mod reports;
@@ -70,9 +72,6 @@ mod unreadable;
 mod unserved;
 pub mod wait_permit;
 
-/// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for some minutes
-/// stops no paging. That bounds the memory of a fan-out to about 4 MiB, and to twice that with as many who are passed over.
-pub const RETRY_QUEUE_LIMIT: usize = 10_000;
 /// How often the log says how far a long fan-out is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -210,6 +209,7 @@ struct FanOut<'a> {
     handle: Arc<FanOutHandle>,
     reports: Receiver<Report>,
     pages: Pages,
+    previous: Option<Previous>,
     /// The next recipient, for whom the lanes had no slot.
     unsent: Option<Recipient>,
     /// Recipients that can be sent at once: those of the page, and jobs that came back unsent.
@@ -239,11 +239,13 @@ impl<'a> FanOut<'a> {
     /// When a shutdown is requested first, or the templates of a route are gone.
     fn new(context: &'a Context, claim: &Claim, completes: bool) -> Result<Self, Halt> {
         let (sender, reports) = unbounded();
+        let (handle, previous) = mails::prepare(context, claim, sender)?;
         Ok(Self {
             context,
-            handle: Arc::new(mails::prepare(context, claim, sender)?),
+            handle: Arc::new(handle),
             reports,
             pages: Pages::new(claim, context),
+            previous,
             unsent: None,
             ready: VecDeque::new(),
             retries: RetryQueue::default(),
@@ -282,7 +284,7 @@ impl<'a> FanOut<'a> {
     }
 
     /// Sends a recipient to the lanes. While they are busy, reads ahead or waits for a slot in their queue.
-    fn send(&mut self, recipient: Recipient, jobs: &mut FairSender<'_>) -> Result<(), Stopped> {
+    fn send(&mut self, recipient: Recipient, jobs: &mut FairSender<'_>) -> Result<(), Halt> {
         self.revoke_last();
         let Err(job) = jobs.try_send(Job { fan_out: Arc::clone(&self.handle), recipient }) else {
             self.in_flight += 1;

@@ -1,9 +1,10 @@
 //! A participant to be mailed, with the attempts so far. When the next attempt is due is left to
 //! `delivery::retry_policy` and `fan_out::retries`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channels::SendError;
+use crate::channels::{PreparedNotification, SendError};
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::store::ledger::deferrals::Deferral;
@@ -13,11 +14,26 @@ use crate::worker::delivery::throttles::Throttles;
 /// The code of a deferral whose body was transmitted without a reply: the last thing that the relay said was 354.
 pub const AMBIGUOUS_CODE: u16 = 354;
 
+/// What the mails of those have in common who are told something else than the others.
+#[derive(Debug, Clone)]
+pub struct OwnMail(pub Arc<PreparedNotification>);
+
+/// Whether they are made of the same.
+impl PartialEq for OwnMail {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for OwnMail {}
+
 /// A participant to be mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The participant.
     pub participant: Participant,
+    /// What their mail tells, if that is not what the others of the fan-out are told.
+    pub own_mail: Option<OwnMail>,
     /// Attempts that count: submissions to a relay that worked.
     pub attempts: u32,
     /// Submissions over which the relay broke down, and which were not charged as attempts.
@@ -47,6 +63,7 @@ impl Recipient {
     pub fn new(participant: Participant) -> Self {
         Self {
             participant,
+            own_mail: None,
             attempts: 0,
             uncharged_attempts: 0,
             throttles: Throttles::default(),

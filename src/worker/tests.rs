@@ -1,5 +1,6 @@
 //! The parts of the worker together, with a real ledger and a relay that the test controls.
 
+mod changes;
 mod deferrals;
 mod dispatcher;
 mod fan_out;

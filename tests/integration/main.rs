@@ -11,6 +11,7 @@ mod broker_hosts;
 mod broker_restarts;
 mod broker_tls;
 mod calendar;
+mod changes;
 mod check;
 mod command_line;
 mod counted;

@@ -1,11 +1,11 @@
 //! The events as notifications have shown them. Each is written together with the first outcomes of its notification (`batch`), and
 //! never changed. What is in one is left to `domain::event_snapshot`, what follows from it to the worker.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use crate::domain::audience::Audience;
 use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
@@ -17,9 +17,12 @@ use crate::store::backend::insert_parts::insert_parts;
 use crate::store::backend::snapshots;
 use crate::store::error::StoreError;
 use crate::store::ledger::snapshots::row::NewSnapshot;
-use crate::store::schema::{deliveries, notifications};
+use crate::store::schema::{deliveries, notifications, recipients};
 
 pub mod row;
+
+/// How many notifications of an event are looked at for people who did not get the last one.
+const LOOKED_AT: i64 = 100;
 
 /// The notification about an event whose mails people got last, before another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +31,8 @@ pub struct EarlierNotification {
     pub id: NotificationId,
     /// What happened to the event.
     pub kind: Kind,
-    /// The largest participant key then. `None` if its people are listed in the ledger, or were not frozen.
-    pub up_to: Option<ParticipantId>,
+    /// Who it was for.
+    pub audience: Audience,
     /// The event as it was then. `None` if the ledger has nothing that can be read.
     pub snapshot: Option<EventSnapshot>,
 }
@@ -102,36 +105,105 @@ impl Store {
         self.run("find the last notification about an event", |connection| {
             let got = deliveries::table
                 .filter(deliveries::notification_id.eq(notifications::id))
-                .filter(got_mail());
+                .filter(got_mail())
+                .select(deliveries::participant_id);
             let row: Option<Columns> = of_event!(event_id)
                 .filter(notifications::id.lt(notification.id))
-                .filter(exists(got))
+                // PostgreSQL cannot make a join of whole tables of this, as it can of EXISTS.
+                .filter(got.single_value().is_not_null())
                 .order(notifications::id.desc())
                 .select(COLUMNS)
                 .first(connection)
                 .optional()?;
-            Ok(row.and_then(earlier))
+            Ok(row.and_then(|row| earlier(event_id, row)))
         })
     }
 
-    /// Those of the participants, whose keys are whole numbers, who got a mail of the notification.
+    /// The same of one that is known to be opened before this one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_earlier_by_id(
+        &self,
+        notification: &Notification,
+        id: NotificationId,
+    ) -> Result<Option<EarlierNotification>, StoreError> {
+        let Some(event_id) = notification.event_id else { return Ok(None) };
+        self.run("find an earlier notification about an event", |connection| {
+            let row: Option<Columns> =
+                notifications::table.find(id).select(COLUMNS).first(connection).optional()?;
+            Ok(row.and_then(|row| earlier(event_id, row)))
+        })
+    }
+
+    /// The notifications about the same event that were opened before this one, the newest hundred.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn list_earlier(&self, notification: &Notification) -> Result<Vec<NotificationId>, StoreError> {
+        let Some(event_id) = notification.event_id else { return Ok(Vec::new()) };
+        self.run("list the notifications about an event", |connection| {
+            of_event!(event_id)
+                .filter(notifications::id.lt(notification.id))
+                .order(notifications::id.desc())
+                .select(notifications::id)
+                .limit(LOOKED_AT)
+                .load(connection)
+        })
+    }
+
+    /// Those of the participants, whose keys are whole numbers, who got a mail of one of the notifications, each with the newest one of
+    /// which they did.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn who_got(
         &self,
-        notification_id: NotificationId,
+        notification_ids: &[NotificationId],
         ids: &[ParticipantId],
-    ) -> Result<HashSet<ParticipantId>, StoreError> {
-        self.run("read who got a mail", |connection| {
+    ) -> Result<HashMap<ParticipantId, NotificationId>, StoreError> {
+        if notification_ids.is_empty() || ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(ParticipantId, NotificationId)> = self.run("read who got a mail", |connection| {
             deliveries::table
-                .filter(deliveries::notification_id.eq(notification_id))
+                .filter(deliveries::notification_id.eq_any(notification_ids))
                 .filter(deliveries::participant_id.eq_any(ids))
                 .filter(got_mail())
-                .select(deliveries::participant_id)
-                .load_iter(connection)?
-                .collect()
-        })
+                .select((deliveries::participant_id, deliveries::notification_id))
+                .load(connection)
+        })?;
+        let mut newest = HashMap::with_capacity(ids.len());
+        for (participant_id, notification_id) in rows {
+            let known = newest.entry(participant_id).or_insert(notification_id);
+            *known = notification_id.max(*known);
+        }
+        Ok(newest)
+    }
+
+    /// Those of the participants, whose keys are text, who got a mail of a notification. Reads its whole list.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn who_got_of_list(
+        &self,
+        notification_id: NotificationId,
+        keys: &[&str],
+    ) -> Result<Vec<String>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let listed: Vec<(ParticipantId, Option<String>)> =
+            self.run("read who is on a list", |connection| {
+                recipients::table
+                    .filter(recipients::notification_id.eq(notification_id))
+                    .filter(recipients::user_key.eq_any(keys))
+                    .select((recipients::id, recipients::user_key))
+                    .load(connection)
+            })?;
+        let ids: Vec<ParticipantId> = listed.iter().map(|(id, _)| *id).collect();
+        let got = self.who_got(&[notification_id], &ids)?;
+        Ok(listed.into_iter().filter_map(|(id, key)| key.filter(|_| got.contains_key(&id))).collect())
     }
 }
 
@@ -152,8 +224,8 @@ const COLUMNS: (
     notifications::event_snapshot,
 );
 
-fn earlier((id, kind, audience, end, json): Columns) -> Option<EarlierNotification> {
-    let kind = Kind::from_word(&kind)?;
+/// `None` when a word in it is unknown, as to a version that is older than the one that has written it.
+fn earlier(event_id: EventId, (id, kind, audience, end, json): Columns) -> Option<EarlierNotification> {
     let read = |json: String| match EventSnapshot::read(&json) {
         Ok(snapshot) => Some(snapshot),
         Err(error) => {
@@ -161,12 +233,10 @@ fn earlier((id, kind, audience, end, json): Columns) -> Option<EarlierNotificati
             None
         }
     };
-    Some(EarlierNotification {
-        id,
-        kind,
-        up_to: (audience == "event").then_some(end),
-        snapshot: json.and_then(read),
-    })
+    let kind = Kind::from_word(&kind)?;
+    let known = [Audience::Event { id: event_id, up_to: end }, Audience::Recipients { id: event_id }];
+    let audience = known.into_iter().find(|one| one.as_str() == audience)?;
+    Some(EarlierNotification { id, kind, audience, snapshot: json.and_then(read) })
 }
 
 /// Writes snapshots in a write transaction of the caller. One that is there already stays.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use crate::channels::PreparedNotification;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::events;
 use crate::worker::delivery::breaker::state::{Candidate, MailKey};
@@ -24,6 +25,12 @@ impl Job {
     #[must_use]
     pub fn key(&self) -> MailKey {
         (self.fan_out.notification_id(), self.recipient.participant.id)
+    }
+
+    /// What the mail tells.
+    #[must_use]
+    pub fn notification(&self) -> &PreparedNotification {
+        self.recipient.own_mail.as_ref().map_or(&self.fan_out.notification, |own| &*own.0)
     }
 
     /// What the breaker is told about it.

@@ -112,7 +112,7 @@ impl<C: Channel> Lane<C> {
 
     /// Has the channel prepare the job. Where there is nothing to submit, the verdict is recorded instead.
     fn prepare(&mut self, job: Job) -> Option<PreparedJob<C::Prepared>> {
-        match self.channel.prepare(&job.fan_out.notification, &job.recipient.participant) {
+        match self.channel.prepare(job.notification(), &job.recipient.participant) {
             Ok(prepared) => Some(PreparedJob { job, prepared, pipelined_at: None }),
             Err(verdict) => {
                 self.record(job, verdict);

@@ -28,6 +28,7 @@ use crate::worker::lease::keeper::Leases;
 use crate::worker::recorder::batch::BatchSender;
 
 /// What all fan-outs of this process share.
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
 pub struct Context {
     /// Where participants are read, and notifications opened and completed.
     pub store: Store,
@@ -58,6 +59,8 @@ pub struct Context {
     pub page_size: u32,
     /// Whether participants who have one address get one mail together.
     pub one_mail_per_address: bool,
+    /// Whether people get no UPDATED in which nothing has changed for them (`SKIP_UNCHANGED`).
+    pub skip_unchanged: bool,
     /// How long an event that is not in the database is looked up again.
     pub event_lookup_grace: Duration,
     /// Whether a newer notification of an event ends an older one (`SUPERSEDE`).

@@ -14,6 +14,7 @@ use crate::observe::events;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::{Context, Halt};
+use crate::worker::fan_out::previous::{self, Previous};
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 
 /// What mails tell.
@@ -23,7 +24,7 @@ struct Told<'a> {
     snapshot: Option<String>,
 }
 
-/// The handle of a fan-out, with what its mails have in common.
+/// The handle of a fan-out, with what its mails have in common, and what the last notification makes of them.
 ///
 /// # Errors
 /// When a shutdown is requested before the database answers, or the templates of a route are gone.
@@ -31,11 +32,12 @@ pub(super) fn prepare(
     context: &Context,
     claim: &Claim,
     reports: Sender<Report>,
-) -> Result<FanOutHandle, Halt> {
+) -> Result<(FanOutHandle, Option<Previous>), Halt> {
     let Told { facts, snapshot } = told(context, claim)?;
+    let previous = previous::find(context, &claim.notification, &facts)?;
     let prepared = PreparedNotification::new(claim.notification.id, &facts, &context.templates)?;
     let handle = FanOutHandle::new(Arc::clone(&claim.held), prepared, reports);
-    Ok(handle.with_snapshot(snapshot).listed(claim.notification.audience.is_listed()))
+    Ok((handle.with_snapshot(snapshot).listed(claim.notification.audience.is_listed()), previous))
 }
 
 fn told<'a>(context: &Context, claim: &'a Claim) -> Result<Told<'a>, Stopped> {

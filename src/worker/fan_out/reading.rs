@@ -1,7 +1,7 @@
 //! When a fan-out reads a further page, and what it does with one. Which people are in it is left to `pages`.
 
-use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::FanOut;
+use crate::worker::fan_out::context::Halt;
 
 /// Outcomes that may wait for the recorder before a further page is read. Those of people whom no lane gets are not bounded by
 /// the job queue.
@@ -19,8 +19,11 @@ impl FanOut<'_> {
         self.retries.len() >= self.context.retry_queue_limit
     }
 
-    pub(super) fn read_page(&mut self) -> Result<(), Stopped> {
-        let page = self.pages.next(&self.context.store, &self.context.database_retry)?;
+    pub(super) fn read_page(&mut self) -> Result<(), Halt> {
+        let mut page = self.pages.next(&self.context.store, &self.context.database_retry)?;
+        if let Some(previous) = &mut self.previous {
+            previous.apply(&mut page, self.context)?;
+        }
         let (kept, notification_id) = (&self.context.kept_throttles, self.handle.notification_id());
         self.ready.extend(page.recipients.into_iter().map(|mut recipient| {
             if recipient.deferrals > 0 {

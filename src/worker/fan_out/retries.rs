@@ -7,6 +7,10 @@ use std::time::Instant;
 
 use crate::worker::recipient::Recipient;
 
+/// Recipients in the retry queue above which further ones are deferred at once, so that a relay that refuses everyone for some minutes
+/// stops no paging. That bounds the memory of a fan-out to about 4 MiB, and to twice that with as many who are passed over.
+pub const RETRY_QUEUE_LIMIT: usize = 10_000;
+
 /// Which recipients are sent to next, if there is one of them. Otherwise it is the turn of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhoseTurn {

@@ -235,6 +235,8 @@ fn config(dir: &Path, lanes: usize, timing: Timing) -> Config {
             lease_timeout: timing.lease_timeout,
             // Most tests send equal messages, and count the mails of each.
             supersede: false,
+            // Most tests send the same event again and again.
+            skip_unchanged: false,
             ..defaults.worker
         },
         ..defaults

@@ -109,6 +109,8 @@ impl ScenarioBuilder {
             ("EVENT_LOOKUP_GRACE", "1"),
             // Most tests send several messages of one event, and count the mails of each.
             ("SUPERSEDE", "off"),
+            // Most tests publish the same event again and again.
+            ("SKIP_UNCHANGED", "False"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

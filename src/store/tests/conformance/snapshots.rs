@@ -1,5 +1,7 @@
 //! The events as notifications have shown them: what is kept, and who got a mail of the last one.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::*;
 use crate::domain::event::Event;
 use crate::domain::event_snapshot::EventSnapshot;
@@ -94,12 +96,22 @@ pub fn the_last_notification_is_the_one_that_somebody_got(store: &Store) {
     assert_eq!(earlier(store, &third), Some((first.id, Some("a".to_owned()))));
     assert_eq!(earlier(store, &first), None);
     let found = store.find_earlier(&third).unwrap().unwrap();
-    assert_eq!((found.kind, found.up_to), (Kind::Updated, Some(ParticipantId(3))));
+    assert_eq!((found.kind, found.audience), (Kind::Updated, participants_up_to(3)));
     let ids = [1, 2, 3, 4].map(ParticipantId);
-    let got = |notification: &Notification| store.who_got(notification.id, &ids).unwrap();
-    assert_eq!((got(&first), got(&second)), (HashSet::from([ids[1]]), HashSet::new()));
-    assert_eq!(got(&third), HashSet::from([ids[0], ids[1], ids[2]]));
-    assert_eq!(store.who_got(third.id, &[]).unwrap(), HashSet::new());
+    let got = |notifications: &[&Notification]| {
+        let notification_ids: Vec<NotificationId> = notifications.iter().map(|one| one.id).collect();
+        let got = store.who_got(&notification_ids, &ids).unwrap();
+        got.into_iter().map(|(id, newest)| (id.0, newest)).collect::<BTreeMap<i64, NotificationId>>()
+    };
+    assert_eq!((got(&[&first]), got(&[&second])), (BTreeMap::from([(2, first.id)]), BTreeMap::new()));
+    record(store, &third, Status::Failed, [4]);
+    let all = [&first, &second, &third];
+    assert_eq!(got(&all), BTreeMap::from([1, 2, 3].map(|id| (id, third.id))));
+    assert_eq!(got(&all[..2]), BTreeMap::from([(2, first.id)]));
+    assert_eq!((got(&[]), store.who_got(&[third.id], &[]).unwrap()), (BTreeMap::new(), HashMap::new()));
+    assert_eq!(store.list_earlier(&third).unwrap(), [second.id, first.id]);
+    let by_id = store.find_earlier_by_id(&third, second.id).unwrap().unwrap();
+    assert_eq!(by_id.snapshot.unwrap().event(EVENT).title, "b");
     let of_other = Notification { event_id: Some(OTHER_EVENT), ..third };
     assert_eq!(earlier(store, &of_other), None);
 }
