@@ -152,7 +152,10 @@ mod tests {
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
         let context = templates
-            .notification_context(&NotificationFacts::of_event(Kind::Updated, sample::full()))
+            .notification_context_at(
+                &NotificationFacts::of_event(Kind::Updated, sample::full()),
+                sample::now(),
+            )
             .unwrap();
         let mail_headers = NotificationHeaders::new(NotificationId(7), Kind::Updated, None);
         let notification = PreparedNotification { mail_headers, context };

@@ -24,7 +24,7 @@ pub(super) fn look_at_html(html: &str, template: &str, findings: &mut Findings) 
                 let name = String::from_utf8_lossy(&tag.name).into_owned();
                 has_lang |=
                     name == "html" && attribute(&tag, "lang").is_some_and(|lang| !lang.trim().is_empty());
-                if let Some((severity, problem)) = problem_of(&name, &tag) {
+                for (severity, problem) in problems_of(&name, &tag) {
                     findings.add(severity, template, problem);
                 }
                 stack.open(&name, tag.self_closing, |attribute_name| attribute(&tag, attribute_name));
@@ -46,27 +46,27 @@ pub(super) fn look_at_html(html: &str, template: &str, findings: &mut Findings) 
     }
 }
 
-fn problem_of(name: &str, tag: &StartTag<()>) -> Option<(Severity, String)> {
+fn problems_of(name: &str, tag: &StartTag<()>) -> Vec<(Severity, String)> {
     match name {
-        "img" => problem_of_image(tag).map(|problem| (Severity::Error, problem)),
-        "a" => problem_of_link(&attribute(tag, "href")?),
-        _ => None,
+        "img" => problems_of_image(tag).map(|problem| (Severity::Error, problem)).collect(),
+        "a" => attribute(tag, "href").and_then(|href| problem_of_link(&href)).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 
-fn problem_of_image(tag: &StartTag<()>) -> Option<String> {
+fn problems_of_image(tag: &StartTag<()>) -> impl Iterator<Item = String> {
     let src = attribute(tag, "src").unwrap_or_default();
     let shown = cut(src.as_str(), SHOWN_MAX);
-    if attribute(tag, "alt").is_none() {
-        return Some(format!(
+    let without_alt = attribute(tag, "alt").is_none().then(|| {
+        format!(
             "the image {shown} has no alt; say what it shows, or alt=\"\" if it says nothing: many mail programs show no images"
-        ));
-    }
-    let is_https = Url::parse(&src).is_ok_and(|url| url.scheme() == "https");
-    // Of an attachment of the mail.
-    let is_attached = src.starts_with("cid:");
-    (!is_https && !is_attached)
-        .then(|| format!("the image {shown} is not from https; mail programs do not show it"))
+        )
+    });
+    // `cid:` is an attachment of the mail.
+    let is_shown = src.starts_with("cid:") || Url::parse(&src).is_ok_and(|url| url.scheme() == "https");
+    let not_shown =
+        (!is_shown).then(|| format!("the image {shown} is not from https; mail programs do not show it"));
+    without_alt.into_iter().chain(not_shown)
 }
 
 fn problem_of_link(href: &str) -> Option<(Severity, String)> {

@@ -36,6 +36,7 @@ fn images_and_links_are_looked_at() {
             "{html}: {found:?}"
         );
     }
+    assert_eq!(of_html("<img src='http://example.org/a.png'>").len(), 2);
     for html in [
         "<img src='https://example.org/a.png' alt=''><img alt=x src='cid:1'>",
         "<a href='https://example.org'>x</a><a href='mailto:a@example.org'>x</a><a href='tel:+49'>x</a><a name=x>x</a>",

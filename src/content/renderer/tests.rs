@@ -19,7 +19,9 @@ mod routed;
 
 /// What the mails of a message have in common that carries nothing.
 fn context_of(templates: &Templates, kind: Kind, event: &Event) -> NotificationContext {
-    templates.notification_context(&NotificationFacts::of_event(kind, event.clone())).unwrap()
+    templates
+        .notification_context_at(&NotificationFacts::of_event(kind, event.clone()), sample::now())
+        .unwrap()
 }
 
 fn render(kind: Kind, event: &Event, participant: &Participant) -> Content {

@@ -57,7 +57,9 @@ fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(&ContentConfig::default()).unwrap();
     let content = templates
         .render(
-            &templates.notification_context(&NotificationFacts::of_event(kind, event.clone())).unwrap(),
+            &templates
+                .notification_context_at(&NotificationFacts::of_event(kind, event.clone()), sample::now())
+                .unwrap(),
             participant,
         )
         .unwrap();
@@ -133,7 +135,10 @@ fn a_mail_client_reads_back_what_was_composed() {
     let content = templates
         .render(
             &templates
-                .notification_context(&NotificationFacts::of_event(Kind::Cancelled, sample::hostile()))
+                .notification_context_at(
+                    &NotificationFacts::of_event(Kind::Cancelled, sample::hostile()),
+                    sample::now(),
+                )
                 .unwrap(),
             &sample::hostile_name(),
         )
