@@ -36,7 +36,6 @@ use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::pages::Pages;
 use crate::worker::fan_out::previous::Previous;
 use crate::worker::fan_out::retries::{RetryQueue, WhoseTurn};
-use crate::worker::fan_out::superseding::end_older;
 use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
 use crate::worker::fan_out::wait_permit::WaitPermit;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
@@ -115,7 +114,7 @@ pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutRes
 }
 
 fn look_up_and_send(context: &Context, leased: &Leased) -> Result<FanOutResult, Halt> {
-    leased.check_newer(context)?;
+    let has_older = leased.check_newer(context)?;
     let facts = match event_lookup::look_up(context, &leased.notification, leased.details.as_ref())? {
         Ok(found) => found,
         Err(missing) => return leased.abandon(context, &missing),
@@ -123,7 +122,7 @@ fn look_up_and_send(context: &Context, leased: &Leased) -> Result<FanOutResult, 
     if let Some(reason) = reminder::why_not(context, &leased.notification, facts.event.as_ref())? {
         return leased.leave_out(context, &reason);
     }
-    end_older(context, &leased.notification, &leased.held)?;
+    leased.end_older(context, has_older)?;
     let (notification, resumed) = (leased.start(context)?, leased.resumed);
     let (held, scope) = (Arc::clone(&leased.held), leased.scope);
     if scope != Scope::SetAside {

@@ -97,6 +97,14 @@ impl Run {
         self.record_refused(refused);
     }
 
+    /// Records the mails of a run whose scenario checks them itself.
+    pub fn record_mails(&mut self, mails: usize, duplicates: usize, bound: usize) {
+        self.row.exact = false;
+        self.row.mails += mails;
+        self.row.duplicates += duplicates;
+        self.row.bound += bound;
+    }
+
     /// Records the refusals for each mail.
     pub fn record_refused(&mut self, refused: f64) {
         self.row.refused = Some(self.row.refused.map_or(refused, |most| most.max(refused)));

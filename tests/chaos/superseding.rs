@@ -41,6 +41,7 @@ pub fn killed(run: &mut Run, system: System, count: usize, ids: Ids) {
     }
     let crashes = workers.finish_except_acks(messages);
     check(&scenario, people, crashes * LANES);
+    run.record_mails(scenario.smtp.accepted(), scenario.duplicates(), crashes * LANES);
 }
 
 /// `bound`: so many mails may have been in flight when workers were killed.

@@ -24,6 +24,56 @@ use crate::store::ledger::row::{NotificationRecord, NotificationRow, Notificatio
 use crate::store::ledger::tally::of_event;
 use crate::store::schema::{deferrals, notifications};
 
+/// What the other notifications of an event mean for one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Related {
+    /// The newest one that supersedes it. An abandoned UPDATED does not: it is not sent. Nor does one that waits for further ones.
+    pub newer: Option<NotificationId>,
+    /// Whether [`Store::list_superseded`] may have some.
+    pub has_older: bool,
+}
+
+/// Another notification of the same event.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = notifications)]
+struct Other {
+    id: NotificationId,
+    kind: String,
+    state: String,
+    superseded_by: Option<NotificationId>,
+    coalescing_since: Option<NaiveDateTime>,
+    lease_owner: Option<String>,
+}
+
+impl Other {
+    /// Whether it ends an older one of this kind, with these details.
+    fn supersedes(&self, older: Kind, details: Option<&DetailsJson>) -> bool {
+        let Some(kind) = Kind::from_word(&self.kind) else { return false };
+        let is_abandoned = self.state == NotificationState::Abandoned.as_str();
+        // It ends older ones once it begins.
+        let is_coalescing = self.coalescing_since.is_some()
+            && self.state == NotificationState::Waiting.as_str()
+            && self.lease_owner.is_none();
+        self.superseded_by.is_none()
+            && !(is_abandoned && kind != Kind::Cancelled)
+            && !is_coalescing
+            && supersedes(kind, older, details)
+    }
+}
+
+/// Those of which people may get a mail yet.
+#[diesel::dsl::auto_type]
+fn may_be_sent() -> _ {
+    let set_aside: &'static str = NotificationState::SetAside.as_str();
+    let abandoned: &'static str = NotificationState::Abandoned.as_str();
+    let deferred = deferrals::table.filter(deferrals::notification_id.eq(notifications::id));
+    notifications::completed_at
+        .is_null()
+        .or(notifications::state.eq(set_aside))
+        .or(notifications::lease_owner.is_not_null())
+        .or(exists(deferred).and(notifications::state.ne(abandoned)))
+}
+
 /// What became of a notification that is to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
@@ -36,40 +86,33 @@ pub enum Closing {
 }
 
 impl Store {
-    /// The newest notification that supersedes this one, which has these details. An abandoned UPDATED counts no more: it is not sent. Nor
-    /// does one that waits for further ones.
+    /// What the other notifications of the event mean for this one, which has these details: one query, because every fan-out begins with
+    /// it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub fn find_newer(
+    pub fn find_related(
         &self,
         notification: &Notification,
         details: Option<&DetailsJson>,
-    ) -> Result<Option<NotificationId>, StoreError> {
+    ) -> Result<Related, StoreError> {
         if notification.event_id.is_none() {
-            return Ok(None);
+            return Ok(Related::default());
         }
-        self.run("find a newer notification of an event", |connection| {
-            let is_sent = notifications::state
-                .ne(NotificationState::Abandoned.as_str())
-                .or(notifications::kind.eq(Kind::Cancelled.as_str()));
-            // It ends older ones once it begins.
-            let has_begun = notifications::coalescing_since
-                .is_null()
-                .or(notifications::state.ne(NotificationState::Waiting.as_str()))
-                .or(notifications::lease_owner.is_not_null());
-            let newer: Vec<(NotificationId, String)> = of_event(notification.event_id)
-                .filter(notifications::id.gt(notification.id))
-                .filter(notifications::superseded_by.is_null())
-                .filter(is_sent)
-                .filter(has_begun)
+        self.run("look for other notifications of an event", |connection| {
+            let others: Vec<Other> = of_event(notification.event_id)
+                .filter(notifications::id.ne(notification.id))
+                .filter(notifications::id.gt(notification.id).or(may_be_sent().assume_not_null()))
                 .order(notifications::id.desc())
-                .select((notifications::id, notifications::kind))
+                .select(Other::as_select())
                 .load(connection)?;
-            let supersedes = |word: &str| {
-                Kind::from_word(word).is_some_and(|newer| supersedes(newer, notification.kind, details))
-            };
-            Ok(newer.into_iter().find(|(_, word)| supersedes(word)).map(|(id, _)| id))
+            let Notification { id, kind, .. } = *notification;
+            let newer = others.iter().find(|other| other.id > id && other.supersedes(kind, details));
+            let has_older = others.iter().any(|other| {
+                let older = Kind::from_word(&other.kind);
+                other.id < id && older.is_some_and(|older| supersedes(kind, older, None))
+            });
+            Ok(Related { newer: newer.map(|newer| newer.id), has_older })
         })
     }
 
@@ -84,17 +127,9 @@ impl Store {
         }
         self.run("list older notifications of an event", |connection| {
             let clock = dispatch::clock(connection)?;
-            let deferred = deferrals::table.filter(deferrals::notification_id.eq(notifications::id));
             let rows: Vec<NotificationRow> = of_event(newer.event_id)
                 .filter(notifications::id.lt(newer.id))
-                .filter(
-                    notifications::completed_at
-                        .is_null()
-                        .or(notifications::state.eq(NotificationState::SetAside.as_str()))
-                        .or(notifications::lease_owner.is_not_null())
-                        .or(exists(deferred)
-                            .and(notifications::state.ne(NotificationState::Abandoned.as_str()))),
-                )
+                .filter(may_be_sent().assume_not_null())
                 .order(notifications::id)
                 .select(NotificationRow::as_select())
                 .load(connection)?;

@@ -22,7 +22,7 @@ use crate::domain::outcome::{Counts, Outcome, Verdict};
 use crate::observe::events;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
 use crate::store::ledger::row::NotificationRecord;
-use crate::store::ledger::superseding::Closing;
+use crate::store::ledger::superseding::{Closing, Related};
 use crate::store::ledger::undecided::UndecidedPage;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data};
@@ -39,20 +39,28 @@ const MAX_PASSES: u32 = 3;
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Leased {
-    /// From here on it is told when it is superseded.
+    /// From here on it is told when it is superseded. Returns whether it may supersede older ones itself.
     ///
     /// # Errors
     /// When it is superseded already, or its lease is left to others because of that; when a shutdown is requested first.
-    pub(super) fn check_newer(&self, context: &Context) -> Result<(), Halt> {
+    pub(super) fn check_newer(&self, context: &Context) -> Result<bool, Halt> {
         if !self.held.begin() {
             return Err(Halt::TakenOver);
         }
         // A reminder that has not begun has a rule of its own.
         if self.notification.kind == Kind::Reminder && !self.resumed {
-            return Ok(());
+            return Ok(false);
         }
-        let newer = find_newer(context, &self.notification, self.details.as_ref())?;
-        newer.map_or(Ok(()), |newer| Err(Halt::Superseded(newer)))
+        let Related { newer, has_older } = find_related(context, &self.notification, self.details.as_ref())?;
+        newer.map_or(Ok(has_older), |newer| Err(Halt::Superseded(newer)))
+    }
+
+    /// Returns once nobody gets a mail any more of the older ones that it supersedes, if it `has_older` ones.
+    ///
+    /// # Errors
+    /// As [`end_older`].
+    pub(super) fn end_older(&self, context: &Context, has_older: bool) -> Result<(), Halt> {
+        if has_older { end_older(context, &self.notification, &self.held) } else { Ok(()) }
     }
 
     /// Skips everyone without an outcome, and completes it.
@@ -74,11 +82,19 @@ pub fn find_newer(
     notification: &Notification,
     details: Option<&DetailsJson>,
 ) -> Result<Option<NotificationId>, Stopped> {
+    Ok(find_related(context, notification, details)?.newer)
+}
+
+fn find_related(
+    context: &Context,
+    notification: &Notification,
+    details: Option<&DetailsJson>,
+) -> Result<Related, Stopped> {
     let Context { store, database_retry, supersede, .. } = context;
     if !supersede {
-        return Ok(None);
+        return Ok(Related::default());
     }
-    database_retry.until_ok(|| store.find_newer(notification, details))
+    database_retry.until_ok(|| store.find_related(notification, details))
 }
 
 /// Returns once nobody gets a mail any more of the older notifications that this one supersedes, apart from mails in flight at workers

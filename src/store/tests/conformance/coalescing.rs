@@ -79,14 +79,14 @@ pub fn the_message_of_one_that_waits_only_needs_an_ack(store: &Store) {
     let older = open(store);
     let store = &waiting(store);
     let (id, ..) = receive(store, "a", message(Kind::Updated)).unwrap();
-    assert_eq!(store.find_newer(&older, None).unwrap(), None, "it has not begun");
+    assert_eq!(store.find_related(&older, None).unwrap().newer, None, "it has not begun");
     let again = ask(store, &named("a", true), message(Kind::Updated));
     assert!(matches!(again, Opened::LeftToLedger { notification, waits: None } if notification.id == id));
     ack(store, id);
     execute(store, &format!("UPDATE notifications SET not_before = '2026-01-01 00:00:00' WHERE id = {id}"));
     assert_eq!(due(store), [id.0]);
     take_over(store, &look(store, id), "sweep").unwrap();
-    assert_eq!(store.find_newer(&older, None).unwrap(), Some(id));
+    assert_eq!(store.find_related(&older, None).unwrap().newer, Some(id));
     let again = ask(store, &named("a", true), message(Kind::Updated));
     assert!(
         matches!(again, Opened::LeftToLedger { waits: None, .. }),

@@ -36,7 +36,7 @@ fn with_note(kind: Kind) -> Message {
 
 fn newer_of(store: &Store, notification: &Notification) -> Option<i64> {
     let details = look(store, notification.id).details;
-    store.find_newer(notification, details.as_ref()).unwrap().map(|id| id.0)
+    store.find_related(notification, details.as_ref()).unwrap().newer.map(|id| id.0)
 }
 
 fn superseded(store: &Store, newer: &Notification) -> Vec<i64> {
