@@ -10,8 +10,10 @@
 //!
 //! Names and contents are the same each time. Pages load nothing from elsewhere, unless a mail does.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -32,8 +34,8 @@ use crate::text::count::count;
 mod cases;
 mod pages;
 
-/// The languages of the gallery, in their order.
-const LOCALES: [&str; 1] = ["en"];
+/// Languages that are shown besides those that mails are written in: dates and layout are theirs also where words are not.
+const RIGHT_TO_LEFT: [&str; 2] = ["ar", "he"];
 
 /// The kinds, in their order.
 const KINDS: [Kind; 5] = [Kind::Created, Kind::Updated, Kind::Cancelled, Kind::Reminder, Kind::Notice];
@@ -74,7 +76,7 @@ pub(super) fn write(
     for folder in ["mails", "pages"].map(|name| dir.join(name)) {
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    let locales = args.locale.as_deref().map_or_else(|| LOCALES.to_vec(), |locale| vec![locale]);
+    let locales = args.locale.as_ref().map_or_else(|| locales(templates), |locale| vec![locale.clone()]);
     let date = DateTime::from_timestamp(DATE, 0).unwrap_or_default();
     let mut composing = Composing::new(config, &subject.installation);
     let mut entries: Vec<Entry> = Vec::new();
@@ -97,6 +99,14 @@ pub(super) fn write(
         Some(format!("{}: no mail: {reason}", entry.name))
     });
     Ok(Written { index, mails: entries.len(), not_composed: not_composed.collect() })
+}
+
+/// The languages of the gallery: English, the others that mails are written in, and those that are written from right to left.
+fn locales(templates: &Templates) -> Vec<String> {
+    let written: Vec<String> = templates.languages().iter().map(ToString::to_string).collect();
+    let all = written.into_iter().chain(RIGHT_TO_LEFT.map(str::to_owned));
+    let others: BTreeSet<String> = all.filter(|tag| tag != "en").collect();
+    iter::once("en".to_owned()).chain(others).collect()
 }
 
 /// The mails of this kind. Only made-up ones are notices: no event of the database is about one.

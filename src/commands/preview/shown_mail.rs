@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::channels::PreparedNotification;
 use crate::channels::email::compose::Composer;
+use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::channels::email::mail::Mail;
 use crate::config::Config;
 use crate::content::error::TemplateError;
@@ -47,7 +47,7 @@ impl Composing {
         }
     }
 
-    /// The mail that tells these facts to the participant.
+    /// The mail that tells these facts to the participant at the moment `date`.
     ///
     /// # Errors
     /// When a template does not render.
@@ -58,14 +58,16 @@ impl Composing {
         participant: &Participant,
         date: DateTime<Utc>,
     ) -> Result<ShownMail, TemplateError> {
-        let notification = PreparedNotification::new(NOTIFICATION, facts, templates)?;
-        let content = templates.render(&notification.context, participant)?;
+        let event_id = facts.event.as_ref().map(|event| event.id);
+        let headers = NotificationHeaders::new(NOTIFICATION, facts.kind, event_id);
+        let in_common = templates.notification_context_at(facts, date)?;
+        let content = templates.render(&in_common, participant)?;
         let mail = match &participant.email {
             None => Err(Verdict::NO_ADDRESS.to_owned()),
             Some(address) if self.composer.excludes(address) => Err(Verdict::NOT_ALLOWED.to_owned()),
             Some(address) => self
                 .composer
-                .compose(&notification.mail_headers, participant, address, content.clone(), date)
+                .compose(&headers, participant, address, content.clone(), date)
                 .map_err(|error| error.to_string()),
         };
         Ok(ShownMail { content, mail, from: self.from.clone(), name: participant.name.clone() })
