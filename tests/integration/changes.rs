@@ -111,7 +111,7 @@ fn an_update_without_a_change_is_skipped(system: System) {
     scenario.publish("UPDATED");
     scenario.wait_for_acks(2);
     let status = scenario.status();
-    let line = status.iter().find(|line| line["kind"] == "UPDATED").unwrap();
+    let line = status.iter().find(|line| line["type"] == "UPDATED").unwrap();
     assert_eq!((&line["sent"], &line["skipped"]), (&0.into(), &PEOPLE.into()), "{line}");
     assert_eq!(scenario.ledger.count("deliveries WHERE detail = 'nothing changed'"), PEOPLE);
     assert_eq!(scenario.smtp.accepted(), PEOPLE);
@@ -123,13 +123,13 @@ fn who_joined_between_is_told_what_it_is(system: System) {
     let worker = scenario.worker();
     scenario.publish("CREATED");
     scenario.wait_for_acks(1);
-    scenario.seed(EVENT, 3);
+    scenario.seed(EVENT, PEOPLE + 3);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(2);
     assert_eq!(subjects(&scenario, 2), are("You are in", 3));
     assert_eq!(scenario.ledger.count("deliveries WHERE detail = 'nothing changed'"), PEOPLE);
     change(&scenario, "location = 'Another place'");
-    scenario.seed(EVENT, 2);
+    scenario.seed(EVENT, PEOPLE + 5);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(3);
     let expected = [("New place".to_owned(), PEOPLE + 3), ("You are in".to_owned(), 2)];
