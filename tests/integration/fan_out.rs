@@ -39,7 +39,7 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
         let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
         let person = people.iter().find(|person| person.email == received.recipient).unwrap();
         let word = match &received.message_id[..4] {
-            "<n1." => "You are in: ",
+            "<n1." => "You're registered: ",
             "<n2." => "Updated: ",
             _ => "Cancelled: ",
         };

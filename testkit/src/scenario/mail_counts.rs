@@ -9,7 +9,7 @@ use crate::smtp::log::{BodyReply, ReceivedMail};
 
 /// How the subject of a mail of each kind begins.
 const SUBJECTS: [(&str, &str); 3] =
-    [("You are in: ", "CREATED"), ("Updated: ", "UPDATED"), ("Cancelled: ", "CANCELLED")];
+    [("You're registered: ", "CREATED"), ("Updated: ", "UPDATED"), ("Cancelled: ", "CANCELLED")];
 
 /// A number of mails for each address and kind. The kind of any other mail, such as a notice, is its subject.
 pub type ByRecipient = BTreeMap<(String, String), usize>;

@@ -12,6 +12,9 @@ use crate::domain::content::{ContentPart, MediaType};
 /// Longest line of a part, in bytes, without its end (RFC 2045 section 6.7).
 const LINE_MAX: usize = 76;
 
+/// Longest line of a part without an encoding that is one word, such as a web address (RFC 5322 section 2.1.1).
+const WORD_MAX: usize = 998;
+
 /// Every byte in quoted-printable, three characters each.
 const QUOTED_BYTES: &str = {
     const BYTES: [u8; 3 * 256] = {
@@ -76,7 +79,7 @@ impl Encoding {
         let characters = text.chars().count();
         if text.len() > characters + characters / 4 {
             Self::Base64
-        } else if text.len() > characters || lines(text).any(|line| line.len() > LINE_MAX) {
+        } else if text.len() > characters || lines(text).any(is_too_long) {
             Self::QuotedPrintable
         } else {
             Self::SevenBit
@@ -136,6 +139,12 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
         rest = end.map(|end| end + 1);
         Some(&text[start..end.unwrap_or(text.len())])
     })
+}
+
+/// Whether a line needs an encoding. One that cannot be broken at a space does not, although it should be shorter: most mails have
+/// links, and quoted-printable costs more than all else about a part.
+fn is_too_long(line: &str) -> bool {
+    line.len() > LINE_MAX && (line.len() > WORD_MAX || line.trim_start_matches(' ').contains([' ', '\t']))
 }
 
 /// Appends `line` in quoted-printable (RFC 2045 section 6.7).
@@ -235,7 +244,10 @@ mod tests {
         for (text, encoding) in [
             ("", Encoding::SevenBit),
             (&format!("{line}\n{line}\n"), Encoding::SevenBit),
-            (&format!("x\n{line}y\n"), Encoding::QuotedPrintable),
+            (&format!("x\n{line} y\n"), Encoding::QuotedPrintable),
+            (&format!("x\n {line}{line}\n"), Encoding::SevenBit),
+            (&"x".repeat(WORD_MAX), Encoding::SevenBit),
+            (&"x".repeat(WORD_MAX + 1), Encoding::QuotedPrintable),
             ("Grüße aus Köln", Encoding::QuotedPrintable),
             ("Привет, Ада", Encoding::Base64),
             ("灯りの夕べ", Encoding::Base64),

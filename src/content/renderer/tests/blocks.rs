@@ -11,7 +11,7 @@ fn a_block_that_the_own_frame_lacks_is_told_with_those_of_both_frames() {
     let error = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap_err().to_string();
     let told = format!(
         " is not defined in any parent template; known blocks of {}: intro; the built-in base.txt has: intro, message, details, \
-         more, button, footer",
+         button, more, footer",
         frame.display()
     );
     assert!(error.contains(&told), "{error}");

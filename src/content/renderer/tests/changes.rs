@@ -87,5 +87,5 @@ fn old_values_are_escaped_and_cleaned() {
 fn a_mail_without_changes_is_as_before() {
     let same = updated(&sample::full(), &sample::full());
     assert_eq!(same, render(Kind::Updated, &sample::full(), &sample::ada()));
-    assert!(same.text(MediaType::Plain).contains("Details of Winter Lights Concert have changed."));
+    assert!(same.text(MediaType::Plain).contains("Details of this event have changed."));
 }
