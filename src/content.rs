@@ -5,6 +5,7 @@ pub(crate) mod calendar;
 pub(crate) mod catalogue;
 pub mod changes;
 pub(crate) mod check;
+pub(crate) mod date_formats;
 pub(crate) mod dates;
 pub mod description;
 pub mod error;

@@ -15,6 +15,9 @@ use crate::config::content::description_format::DescriptionFormat;
 use crate::config::content::map_url::MapUrl;
 use crate::config::reader::Reader;
 
+/// Longest locale, in characters.
+const LOCALE_MAX: usize = 64;
+
 /// Longest postal address, in characters.
 const POSTAL_ADDRESS_MAX: usize = 300;
 
@@ -26,6 +29,8 @@ const FOOTER_TEXT_MAX: usize = 1000;
 pub struct ContentConfig {
     /// Templates to use instead of the embedded ones (`TEMPLATES_DIR`).
     pub templates_dir: Option<PathBuf>,
+    /// The language of people without a locale (`DEFAULT_LOCALE`); English if it is not set. Which ones there are, `content` knows.
+    pub default_locale: Option<String>,
     /// Name, logo and colour.
     pub brand: Brand,
     /// Whom people ask (`CONTACT`); the address of `REPLY_TO` where that alone is set.
@@ -49,6 +54,7 @@ impl ContentConfig {
     pub(super) fn read(reader: &mut Reader<'_>, reply_to: Option<&str>) -> Self {
         Self {
             templates_dir: reader.path("TEMPLATES_DIR"),
+            default_locale: reader.line("DEFAULT_LOCALE", LOCALE_MAX),
             brand: Brand::read(reader),
             contact: Contact::read(reader).or(reply_to.map(|address| Contact::Address(address.to_owned()))),
             takes_replies: reply_to.is_some(),

@@ -128,7 +128,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::content::ContentConfig;
+    use crate::content::locales::Locales;
     use crate::content::sample;
+    use crate::content::tag::Tag;
     use crate::content::view;
 
     fn fields(change: impl Fn(&mut Event)) -> Vec<&'static str> {
@@ -227,9 +230,11 @@ mod tests {
         /// A mail shows something else if, and only if, there is a change.
         #[test]
         fn changes_are_what_people_see(old in events(), new in events()) {
+            let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
+            let locale = locales.locale(Tag::ENGLISH);
             let shown = |event: &Event| -> BTreeSet<String> {
                 let text = [("text", layout::paragraphs(event.description.as_deref().unwrap_or_default()).into())];
-                let fields = view::event(event, text.into_iter());
+                let fields = view::event(event, text.into_iter(), &locale.times);
                 fields.as_map().unwrap().iter().map(|field| format!("{field:?}")).collect()
             };
             let changed = changed_fields(&EventSnapshot::of(&old), &new);

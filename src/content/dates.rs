@@ -1,17 +1,31 @@
-//! Writes when an event takes place, in its local time. Pure; which zone an event
-//! names is read by `domain`.
+//! Writes when an event takes place, in its local time and in the language of the mail. Pure; which zone an event
+//! names is read by `domain`, and how a language writes a date by `date_formats`.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate};
+use chrono::{DateTime, FixedOffset, NaiveDate};
 
+use crate::content::date_formats::DateFormats;
+use crate::content::text::Form;
+use crate::content::words::Words;
 use crate::domain::event::{DateOrTime, Event};
 use crate::domain::time_zone::TimeZone;
+
+/// How one language writes times.
+#[derive(Debug)]
+pub(crate) struct Times {
+    /// Dates and times of a day.
+    pub formats: DateFormats,
+    /// The words between them, in the same language.
+    pub words: Words,
+}
 
 /// The local time of an event, as text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct EventTime {
     /// `Thursday, 24 December 2026`
     pub date: String,
-    /// `18:00 to 20:00 (CET, Europe/Berlin)`; an end on another day is written in full. Of an event that takes the whole day,
+    /// `Thu 24 Dec`
+    pub short_date: String,
+    /// `18:00 to 20:00 (Berlin time, UTC+1)`; an end on another day is written in full. Of an event that takes the whole day,
     /// `to Saturday, 26 December 2026`, or empty if it takes no other day.
     pub time: String,
     /// Both, as one text.
@@ -28,34 +42,113 @@ pub(crate) struct EventTime {
 
 impl EventTime {
     /// `None` for an event without a start, or with a year beyond 9998.
-    pub fn of(event: &Event) -> Option<Self> {
+    pub fn of(event: &Event, times: &Times) -> Option<Self> {
         let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
         let start = Local::of(event.starts_at?, zone)?;
         let end = event.ends_at.and_then(|end| Local::of(end, zone)).filter(|end| end.is_after(&start));
-        let date = written(start.date);
-        let all_day = start.clock.is_none();
-        let time = time(&start, end.as_ref(), zone.name());
-        let when = match (all_day, time.is_empty()) {
-            (true, true) => date.clone(),
-            (true, false) => format!("{date} {time}"),
-            (false, _) => format!("{date}, {time}"),
+        let formats = &times.formats;
+        let date = formats.long_date(start.date);
+        let (time, when) = match (start.clock, end) {
+            (None, None) => (String::new(), date.clone()),
+            (None, Some(end)) => {
+                let end = times.until(&end, start.date, zone);
+                (
+                    times.write("days_until", &[("to", &end)]),
+                    times.write("days_range", &[("from", &date), ("to", &end)]),
+                )
+            }
+            (Some(clock), end) => {
+                let time = times.of_day(&start, clock, end.as_ref(), zone);
+                let when = times.write("date_time", &[("date", &date), ("time", &time)]);
+                (time, when)
+            }
         };
-        let short = short(&start);
-        let (day, month) = (start.date.day().to_string(), start.date.format("%b").to_string());
-        Some(Self { date, time, when, short, day, month, all_day })
+        let short_date = formats.short_date(start.date);
+        let short = match start.clock {
+            Some(clock) => {
+                let time = times.write("time_start", &[("time", &formats.time(clock))]);
+                times.write("date_time", &[("date", &short_date), ("time", &time)])
+            }
+            None => short_date.clone(),
+        };
+        Some(Self {
+            short_date,
+            short,
+            day: formats.day(start.date),
+            month: formats.month(start.date),
+            all_day: start.clock.is_none(),
+            date,
+            time,
+            when,
+        })
     }
 }
 
-fn written(date: NaiveDate) -> String {
-    date.format("%A, %-d %B %Y").to_string()
+impl Times {
+    fn write(&self, name: &str, arguments: &[(&str, &str)]) -> String {
+        let value = |name: &str| arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        self.words.write(name, Form::Plain, value)
+    }
+
+    /// From the time of the start to the end, with the zone.
+    fn of_day(
+        &self,
+        start: &Local,
+        clock: DateTime<FixedOffset>,
+        end: Option<&Local>,
+        zone: TimeZone,
+    ) -> String {
+        let from = self.formats.time(clock);
+        let in_zone = |time: &str, clock| format!("{time} ({})", self.zone(clock, zone));
+        let alone = || in_zone(&self.write("time_start", &[("time", &from)]), clock);
+        let Some(end) = end else { return alone() };
+        let Some(end_clock) = end.clock else {
+            let to = self.formats.long_date(end.date);
+            return format!("{} {}", alone(), self.write("days_until", &[("to", &to)]));
+        };
+        // Daylight saving time begins or ends during the event: the start has its own offset.
+        let same_offset = clock.offset() == end_clock.offset();
+        let from = if same_offset { from } else { format!("{from} ({})", offset(clock)) };
+        let to = self.formats.time(end_clock);
+        let range = if start.date == end.date {
+            self.write("time_range", &[("from", &from), ("to", &to)])
+        } else {
+            let date = self.formats.long_date(end.date);
+            let to = self.write("date_time", &[("date", &date), ("time", &to)]);
+            self.write("time_range_days", &[("from", &from), ("to", &to)])
+        };
+        in_zone(&range, end_clock)
+    }
+
+    /// The end of an event that begins with a whole day.
+    fn until(&self, end: &Local, start: NaiveDate, zone: TimeZone) -> String {
+        let date = || self.formats.long_date(end.date);
+        let Some(clock) = end.clock else { return date() };
+        let time = self.write("time_start", &[("time", &self.formats.time(clock))]);
+        let time = format!("{time} ({})", self.zone(clock, zone));
+        if end.date == start { time } else { self.write("date_time", &[("date", &date()), ("time", &time)]) }
+    }
+
+    /// `Berlin time, UTC+1`; an offset alone where the zone is no place.
+    fn zone(&self, clock: DateTime<FixedOffset>, zone: TimeZone) -> String {
+        let offset = offset(clock);
+        match (zone.name().and_then(|name| self.formats.city(name)), zone) {
+            (Some(city), _) => self.write("zone", &[("city", &city), ("offset", &offset)]),
+            // Also for a zone that is not known: a time of UTC is not taken for a local one.
+            (None, TimeZone::Offset(_)) if offset == "UTC" => "UTC+0".to_owned(),
+            (None, _) => offset,
+        }
+    }
 }
 
-/// Without the year: what is far away is told in the mail.
-fn short(start: &Local) -> String {
-    let date = start.date.format("%a %-d %b");
-    match &start.clock {
-        Some(clock) => format!("{date}, {}", clock.time.format("%H:%M")),
-        None => date.to_string(),
+/// `UTC`, `UTC+1`, `UTC-3:30`
+fn offset(clock: DateTime<FixedOffset>) -> String {
+    let minutes = clock.offset().local_minus_utc() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    match (minutes.abs() / 60, minutes.abs() % 60) {
+        (0, 0) => "UTC".to_owned(),
+        (hours, 0) => format!("UTC{sign}{hours}"),
+        (hours, minutes) => format!("UTC{sign}{hours}:{minutes:02}"),
     }
 }
 
@@ -63,13 +156,7 @@ fn short(start: &Local) -> String {
 struct Local {
     date: NaiveDate,
     /// None for a whole day.
-    clock: Option<Clock>,
-}
-
-struct Clock {
-    time: DateTime<FixedOffset>,
-    /// `CET`; `UTC-03:00` where the tz database has no letters, and for an offset.
-    letters: String,
+    clock: Option<DateTime<FixedOffset>>,
 }
 
 impl Local {
@@ -77,8 +164,8 @@ impl Local {
     fn of(moment: DateOrTime, zone: TimeZone) -> Option<Self> {
         let local = || match moment {
             DateOrTime::Time(time) => {
-                let (time, letters) = zone.local(time);
-                Self { date: time.date_naive(), clock: Some(Clock { time, letters }) }
+                let (time, _) = zone.local(time);
+                Self { date: time.date_naive(), clock: Some(time) }
             }
             DateOrTime::Date(date) => Self { date, clock: None },
         };
@@ -87,165 +174,13 @@ impl Local {
 
     /// Whether it says more about the end of an event than the start does.
     fn is_after(&self, start: &Self) -> bool {
-        match (&start.clock, &self.clock) {
-            (Some(start), Some(end)) => end.time > start.time,
+        match (start.clock, self.clock) {
+            (Some(start), Some(end)) => end > start,
             (None, Some(_)) => self.date >= start.date,
             (_, None) => self.date > start.date,
         }
     }
-
-    /// `18:00`, after a date that differs from `other`, and with its zone.
-    fn as_end(&self, other: NaiveDate, zone: Option<&str>) -> String {
-        let clock = self
-            .clock
-            .as_ref()
-            .map(|clock| format!("{} ({})", clock.time.format("%H:%M"), zone_name(&clock.letters, zone)));
-        let date = (self.date != other).then(|| written(self.date));
-        [date, clock].into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn time(start: &Local, end: Option<&Local>, zone: Option<&str>) -> String {
-    let to = end.map(|end| format!("to {}", end.as_end(start.date, zone)));
-    let from = start.clock.as_ref().map(|clock| {
-        let from = clock.time.format("%H:%M");
-        let same_zone = |end: &Local| end.clock.as_ref().is_some_and(|end| end.letters == clock.letters);
-        match end {
-            Some(end) if same_zone(end) => from.to_string(),
-            // Daylight saving time begins or ends during the event: the end names the zone.
-            Some(Local { clock: Some(_), .. }) => format!("{from} ({})", clock.letters),
-            _ => format!("{from} ({})", zone_name(&clock.letters, zone)),
-        }
-    });
-    [from, to].into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-/// `CET, Europe/Berlin`, or just `UTC`.
-fn zone_name(letters: &str, zone: Option<&str>) -> String {
-    zone.filter(|zone| *zone != letters)
-        .map_or_else(|| letters.to_owned(), |zone| format!("{letters}, {zone}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::Utc;
-
-    use super::*;
-    use crate::content::sample;
-
-    fn when(start: &str, end: Option<&str>, zone: &str) -> Option<String> {
-        let event = Event {
-            starts_at: Some(moment(start)),
-            ends_at: end.map(moment),
-            timezone: zone.to_owned(),
-            ..sample::full()
-        };
-        EventTime::of(&event).map(|time| time.when)
-    }
-
-    fn moment(text: &str) -> DateOrTime {
-        match text.parse() {
-            Ok(date) => DateOrTime::Date(date),
-            Err(_) => DateOrTime::Time(text.parse().unwrap()),
-        }
-    }
-
-    #[test]
-    fn the_same_day_is_not_written_twice() {
-        assert_eq!(
-            when("2026-12-24T17:00:00Z", Some("2026-12-24T19:00:00Z"), "Europe/Berlin").unwrap(),
-            "Thursday, 24 December 2026, 18:00 to 20:00 (CET, Europe/Berlin)"
-        );
-    }
-
-    #[test]
-    fn an_end_on_another_day_is_written_in_full() {
-        assert_eq!(
-            when("2026-12-31T19:00:00Z", Some("2027-01-01T02:30:00Z"), "Europe/Berlin").unwrap(),
-            "Thursday, 31 December 2026, 20:00 to Friday, 1 January 2027, 03:30 (CET, Europe/Berlin)"
-        );
-    }
-
-    #[test]
-    fn a_change_of_daylight_saving_time_is_shown() {
-        assert_eq!(
-            when("2026-10-24T23:00:00Z", Some("2026-10-25T03:00:00Z"), "Europe/Berlin").unwrap(),
-            "Sunday, 25 October 2026, 01:00 (CEST) to 04:00 (CET, Europe/Berlin)"
-        );
-    }
-
-    #[test]
-    fn a_zone_is_shown_with_its_abbreviation_and_name() {
-        let in_zone = |zone| when("2026-06-01T10:00:00Z", None, zone).unwrap();
-        assert_eq!(in_zone("America/Sao_Paulo"), "Monday, 1 June 2026, 07:00 (UTC-03:00, America/Sao_Paulo)");
-        assert_eq!(in_zone("UTC"), "Monday, 1 June 2026, 10:00 (UTC)");
-        assert_eq!(in_zone("W. Europe Standard Time"), "Monday, 1 June 2026, 12:00 (CEST, Europe/Berlin)");
-        assert_eq!(in_zone("GMT+2"), "Monday, 1 June 2026, 12:00 (UTC+02:00)");
-        assert_eq!(in_zone(""), "Monday, 1 June 2026, 10:00 (UTC)");
-    }
-
-    #[test]
-    fn an_unknown_zone_is_utc_with_its_offset() {
-        assert_eq!(
-            when("2026-06-01T10:00:00Z", Some("2026-06-01T11:00:00Z"), "Middle-earth/Shire").unwrap(),
-            "Monday, 1 June 2026, 10:00 to 11:00 (UTC+00:00)"
-        );
-    }
-
-    #[test]
-    fn a_date_is_the_same_day_in_every_zone() {
-        let zones = [
-            "Etc/GMT+12",
-            "America/New_York",
-            "UTC",
-            "Europe/Berlin",
-            "Pacific/Kiritimati",
-            "-12",
-            "+14:00",
-            "?",
-        ];
-        for zone in zones {
-            assert_eq!(when("2026-12-24", None, zone).unwrap(), "Thursday, 24 December 2026", "{zone}");
-            assert_eq!(when("2026-12-24", Some("2026-12-24"), zone).unwrap(), "Thursday, 24 December 2026");
-            assert_eq!(
-                when("2026-12-24", Some("2026-12-26"), zone).unwrap(),
-                "Thursday, 24 December 2026 to Saturday, 26 December 2026",
-                "{zone}"
-            );
-        }
-        let event = EventTime::of(&sample::all_day()).unwrap();
-        assert_eq!((event.date.as_str(), event.time.as_str()), ("Thursday, 24 December 2026", ""));
-        assert_eq!((event.day.as_str(), event.month.as_str(), event.all_day), ("24", "Dec", true));
-        assert!(!EventTime::of(&sample::full()).unwrap().all_day);
-        assert_eq!(when("2026-12-24", Some("2026-12-23"), "UTC").unwrap(), "Thursday, 24 December 2026");
-        assert_eq!(when("9999-01-01", None, "UTC"), None);
-    }
-
-    #[test]
-    fn one_of_start_and_end_may_be_a_date() {
-        let (time, zone) = ("2026-12-24T23:30:00Z", "Europe/Berlin");
-        let from = "Friday, 25 December 2026, 00:30 (CET, Europe/Berlin)";
-        assert_eq!(when(time, Some("2026-12-25"), zone).unwrap(), from);
-        assert_eq!(
-            when(time, Some("2026-12-26"), zone).unwrap(),
-            format!("{from} to Saturday, 26 December 2026")
-        );
-        let day = "Thursday, 24 December 2026";
-        assert_eq!(when("2026-12-24", Some(time), zone).unwrap(), format!("{day} to {from}"));
-        assert_eq!(
-            when("2026-12-25", Some(time), zone).unwrap(),
-            "Friday, 25 December 2026 to 00:30 (CET, Europe/Berlin)"
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_shown_is_left_out() {
-        assert_eq!(
-            when("2026-06-01T10:00:00Z", Some("2026-06-01T09:00:00Z"), "UTC").unwrap(),
-            "Monday, 1 June 2026, 10:00 (UTC)"
-        );
-        let event = Event { starts_at: Some(DateOrTime::Time(DateTime::<Utc>::MAX_UTC)), ..sample::full() };
-        assert_eq!(EventTime::of(&event), None);
-        assert_eq!(EventTime::of(&sample::bare()), None);
-    }
-}
+mod tests;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::config::content::ContentConfig;
 use crate::content::by_tag::ByTag;
+use crate::content::date_formats::DateFormats;
+use crate::content::dates::Times;
 use crate::content::error::TemplateError;
 use crate::content::tag::Tag;
 use crate::content::texts::Texts;
@@ -16,26 +18,39 @@ use crate::content::words::Words;
 pub(crate) struct Locale {
     /// All texts.
     pub words: Words,
+    /// Dates and times: in the language of the person, also where there are no texts in it.
+    pub times: Times,
 }
 
 /// All locales.
 #[derive(Debug)]
 pub(crate) struct Locales {
-    /// Those of `TEMPLATES_DIR` first.
-    texts: Vec<Texts>,
-    /// Languages that have a folder in `TEMPLATES_DIR`, with or without texts.
-    folders: Vec<Tag>,
-    default: Tag,
+    files: Files,
+    /// That of people without a locale.
+    of_default: Arc<Locale>,
     made: ByTag<Arc<Locale>>,
     /// What texts say of the sender, the same in all languages.
     pub sender: Sender,
+}
+
+/// What locales are made of.
+#[derive(Debug)]
+struct Files {
+    /// Those of `TEMPLATES_DIR` first.
+    texts: Vec<Texts>,
+    /// What times are put together with in a language without texts.
+    neutral: Texts,
+    /// Languages that have a folder in `TEMPLATES_DIR`, with or without texts.
+    folders: Vec<Tag>,
+    default: Tag,
 }
 
 impl Locales {
     /// With these texts and folders of `TEMPLATES_DIR`.
     ///
     /// # Errors
-    /// When a file has an error, or a text has an argument that the built-in one of the same name does not have.
+    /// When a file has an error, a text has an argument that the built-in one of the same name does not have, or there are no texts in the
+    /// language of `DEFAULT_LOCALE`.
     pub fn new(
         mut texts: Vec<Texts>,
         folders: Vec<Tag>,
@@ -46,23 +61,29 @@ impl Locales {
             texts.iter().try_for_each(|own| check_arguments(own, english))?;
         }
         texts.extend(built_in);
-        let (default, sender) = (Tag::ENGLISH, Sender::new(config));
-        Ok(Self { texts, folders, default, made: ByTag::default(), sender })
+        let mut files = Files { texts, neutral: Texts::neutral()?, folders, default: Tag::ENGLISH };
+        if let Some(locale) = &config.default_locale {
+            files.default = files.default_locale(locale)?;
+        }
+        let no_dates = || TemplateError("there are no dates in English".to_owned());
+        let of_default = Arc::new(files.locale(files.default).ok_or_else(no_dates)?);
+        Ok(Self { files, of_default, made: ByTag::default(), sender: Sender::new(config) })
     }
 
     /// The language of people without a locale.
     pub fn default_tag(&self) -> Tag {
-        self.default
+        self.files.default
     }
 
     /// What a locale of the application says, or the default.
     pub fn tag(&self, locale: Option<&str>) -> Tag {
-        locale.and_then(Tag::read).unwrap_or(self.default)
+        locale.and_then(Tag::read).unwrap_or(self.files.default)
     }
 
     /// How mails are written for somebody with this tag.
     pub fn locale(&self, tag: Tag) -> Arc<Locale> {
-        match self.made.get_or_make(tag, || Arc::new(self.make(tag))) {
+        let make = || self.files.locale(tag).map_or_else(|| Arc::clone(&self.of_default), Arc::new);
+        match self.made.get_or_make(tag, make) {
             Ok(locale) => Arc::clone(locale),
             Err(make) => make(),
         }
@@ -70,28 +91,56 @@ impl Locales {
 
     /// The languages that have texts or a folder.
     pub fn written(&self) -> Vec<Tag> {
+        self.files.written()
+    }
+
+    /// The language that mails for somebody with this tag are written in: theirs, if there are texts or templates in it.
+    pub fn language_for(&self, tag: Tag) -> Tag {
+        self.files.language_for(tag)
+    }
+}
+
+impl Files {
+    fn written(&self) -> Vec<Tag> {
         let mut tags: Vec<Tag> =
             self.texts.iter().map(|texts| texts.tag).chain(self.folders.iter().copied()).collect();
-        tags.push(self.default);
         tags.sort_unstable();
         tags.dedup();
         tags
     }
 
-    /// The language that mails for somebody with this tag are written in: theirs, if there are texts or templates in it.
-    pub fn language_for(&self, tag: Tag) -> Tag {
-        let has_texts = |tag: Tag| self.of(tag).next().is_some();
-        let is_written =
-            |tag: Tag| tag.and_broader().any(|tag| has_texts(tag) || self.folders.contains(&tag));
-        [tag, self.default].into_iter().find(|tag| is_written(*tag)).unwrap_or(Tag::ENGLISH)
+    fn is_written(&self, tag: Tag) -> bool {
+        let is_there = |tag: Tag| self.folders.contains(&tag) || self.of(tag).next().is_some();
+        tag.and_broader().any(is_there)
     }
 
-    fn make(&self, tag: Tag) -> Locale {
-        let files = [tag, self.default, Tag::ENGLISH]
-            .into_iter()
-            .flat_map(Tag::and_broader)
-            .flat_map(|tag| self.of(tag));
-        Locale { words: Words::new(self.language_for(tag), files) }
+    /// `DEFAULT_LOCALE`.
+    fn default_locale(&self, locale: &str) -> Result<Tag, TemplateError> {
+        Tag::read(locale).filter(|tag| self.is_written(*tag)).ok_or_else(|| {
+            let languages: Vec<String> = self.written().iter().map(Tag::to_string).collect();
+            TemplateError(format!(
+                "DEFAULT_LOCALE={locale}: there are no texts in this language; there are: {}, and each of them with a region (de-AT)",
+                languages.join(", ")
+            ))
+        })
+    }
+
+    fn language_for(&self, tag: Tag) -> Tag {
+        if self.is_written(tag) { tag } else { self.default }
+    }
+
+    /// `None` only if not even English has dates.
+    fn locale(&self, tag: Tag) -> Option<Locale> {
+        let files = [tag, self.default, Tag::ENGLISH].into_iter().flat_map(|tag| self.for_tag(tag));
+        let words = Words::new(self.language_for(tag), files);
+        let formats = [tag, self.default, Tag::ENGLISH].into_iter().find_map(DateFormats::new)?;
+        let of_times = Words::new(formats.tag, self.for_tag(formats.tag).chain([&self.neutral]));
+        Some(Locale { words, times: Times { formats, words: of_times } })
+    }
+
+    /// The files for a tag, and those for broader ones.
+    fn for_tag(&self, tag: Tag) -> impl Iterator<Item = &Texts> {
+        tag.and_broader().flat_map(|tag| self.of(tag))
     }
 
     fn of(&self, tag: Tag) -> impl Iterator<Item = &Texts> {
@@ -112,4 +161,67 @@ fn check_arguments(own: &Texts, english: &Texts) -> Result<(), TemplateError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::content::catalogue::Catalogue;
+
+    #[test]
+    fn every_language_has_all_texts_with_the_same_placeholders() {
+        let built_in = Texts::built_in().unwrap();
+        let shape = |texts: &Texts| -> Vec<(String, BTreeSet<String>)> {
+            let arguments = |text: &crate::content::text::Text| text.arguments().map(str::to_owned).collect();
+            texts.by_name.iter().map(|(name, text)| (name.clone(), arguments(text))).collect()
+        };
+        for texts in &built_in[1..] {
+            assert_eq!(shape(texts), shape(&built_in[0]), "{} and {}", texts.path, built_in[0].path);
+        }
+        let neutral = Texts::neutral().unwrap();
+        for (name, arguments) in shape(&neutral) {
+            assert!(shape(&built_in[0]).contains(&(name.clone(), arguments)), "{name}");
+        }
+    }
+
+    /// Those that no template shows are those that times and changes are told with.
+    #[test]
+    fn every_text_is_used() {
+        let sources = Catalogue::read(None, &[]).unwrap().sources;
+        let neutral = Texts::neutral().unwrap();
+        for name in Texts::built_in().unwrap()[0].by_name.keys() {
+            let shown = format!("text.{name} }}");
+            let is_shown = sources.all().iter().any(|source| source.text.contains(&shown));
+            let is_told = name.starts_with("greeting") || name.starts_with("changed_");
+            assert!(is_shown || is_told || neutral.by_name.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_language_of_people_without_a_locale_is_one_that_there_is() {
+        let with = |locale: &str| {
+            let config =
+                ContentConfig { default_locale: Some(locale.to_owned()), ..ContentConfig::default() };
+            Locales::new(Vec::new(), Vec::new(), &config).map(|locales| locales.default_tag().to_string())
+        };
+        assert_eq!(with("de_AT").unwrap(), "de-AT");
+        for locale in ["xx", "German"] {
+            let told = format!(
+                "DEFAULT_LOCALE={locale}: there are no texts in this language; there are: de, en, es, fr, and each of them with a region (de-AT)"
+            );
+            assert_eq!(with(locale).unwrap_err().to_string(), told);
+        }
+    }
+
+    #[test]
+    fn somebody_whose_language_has_dates_but_no_texts_gets_those() {
+        let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
+        let locale = locales.locale(Tag::read("ar-EG").unwrap());
+        assert_eq!(
+            (locale.words.language, locale.times.formats.tag.to_string()),
+            (Tag::ENGLISH, "ar-EG".to_owned())
+        );
+    }
 }

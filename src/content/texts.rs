@@ -20,7 +20,10 @@ macro_rules! built_in {
 }
 
 /// The languages that are compiled in, with their files.
-const BUILT_IN: [(&str, &str); 1] = built_in!["en"];
+const BUILT_IN: [(&str, &str); 4] = built_in!["en", "de", "fr", "es"];
+
+/// How times are put together in a language without texts.
+const NEUTRAL: [(&str, &str); 1] = built_in!["und"];
 
 /// The texts of one file.
 #[derive(Debug)]
@@ -68,11 +71,21 @@ impl Texts {
     /// # Errors
     /// As [`Self::parse`].
     pub fn built_in() -> Result<Vec<Self>, TemplateError> {
-        let parse = |(language, source): (&str, &str)| {
-            let tag = Tag::read(language).unwrap_or(Tag::ENGLISH);
-            Self::parse(tag, &format!("templates/{language}/{FILE}"), source)
-        };
-        BUILT_IN.into_iter().map(parse).collect()
+        BUILT_IN.into_iter().map(Self::compiled_in).collect()
+    }
+
+    /// What times are put together with in a language without texts.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn neutral() -> Result<Self, TemplateError> {
+        let [neutral] = NEUTRAL;
+        Self::compiled_in(neutral)
+    }
+
+    fn compiled_in((language, source): (&str, &str)) -> Result<Self, TemplateError> {
+        let tag = Tag::read(language).unwrap_or(Tag::ENGLISH);
+        Self::parse(tag, &format!("templates/{language}/{FILE}"), source)
     }
 }
 

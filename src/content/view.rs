@@ -4,8 +4,8 @@
 use tera::{Map, Value};
 use url::Url;
 
-use crate::content::dates::EventTime;
-use crate::content::words::Words;
+use crate::content::dates::{EventTime, Times};
+use crate::content::locales::Locale;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
@@ -69,13 +69,13 @@ pub(crate) const PERSONAL: [&str; 3] = ["participant", "greeting", JSON_LD];
 pub(crate) const OF_LANGUAGE: [&str; 3] = [TEXT, "greeting", "locale"];
 
 /// The fields of `locale`.
-pub(crate) const LOCALE: [&str; 4] = ["lang", "dir", "start", "end"];
+pub(crate) const LOCALE: [&str; 5] = ["lang", "dir", "start", "end", "dates"];
 
 /// The participant's place as JSON-LD, which few templates of one's own use.
 pub(crate) const JSON_LD: &str = "json_ld";
 
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 23] = [
+pub(crate) const EVENT: [&str; 24] = [
     "id",
     "title",
     "description",
@@ -91,6 +91,7 @@ pub(crate) const EVENT: [&str; 23] = [
     "when",
     "short_when",
     "date",
+    "short_date",
     "time",
     "day",
     "month",
@@ -110,8 +111,12 @@ pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
 
 /// The value of `event`, with `facts` of it that are the same in all languages. Tera keeps maps and longer strings behind an
 /// `Arc`, so that a clone copies nothing.
-pub(crate) fn event(event: &Event, facts: impl Iterator<Item = (&'static str, Value)>) -> Value {
-    let when = EventTime::of(event);
+pub(crate) fn event(
+    event: &Event,
+    facts: impl Iterator<Item = (&'static str, Value)>,
+    times: &Times,
+) -> Value {
+    let when = EventTime::of(event, times);
     let of_when = |field: fn(&EventTime) -> &String| when.as_ref().map(|when| field(when).as_str());
     let fields = [
         ("id", id(event.id)),
@@ -121,6 +126,7 @@ pub(crate) fn event(event: &Event, facts: impl Iterator<Item = (&'static str, Va
         ("when", of_when(|when| &when.when).into()),
         ("short_when", of_when(|when| &when.short).into()),
         ("date", of_when(|when| &when.date).into()),
+        ("short_date", of_when(|when| &when.short_date).into()),
         ("time", of_when(|when| &when.time).into()),
         ("day", of_when(|when| &when.day).into()),
         ("month", of_when(|when| &when.month).into()),
@@ -176,14 +182,15 @@ pub(crate) fn web_address(url: &str) -> Option<String> {
 }
 
 /// The value of `locale`: what HTML needs to know of a language.
-pub(crate) fn locale(words: &Words) -> Value {
-    let language = words.language;
+pub(crate) fn locale(locale: &Locale) -> Value {
+    let language = locale.words.language;
     let (start, end) = if language.is_right_to_left() { ("right", "left") } else { ("left", "right") };
     map([
         ("lang", language.to_string().into()),
         ("dir", language.dir().into()),
         ("start", start.into()),
         ("end", end.into()),
+        ("dates", locale.times.formats.tag.to_string().into()),
     ])
 }
 
@@ -196,13 +203,16 @@ fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
 mod tests {
     use super::*;
     use crate::config::content::ContentConfig;
+    use crate::content::locales::Locales;
     use crate::content::sample;
+    use crate::content::tag::Tag;
     use crate::content::view::event_facts::EventFacts;
     use crate::domain::kind::Kind;
 
     fn value(given: &Event) -> Value {
         let facts = EventFacts::of(Kind::Created, given, &ContentConfig::default(), sample::now());
-        event(given, facts.fields())
+        let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
+        event(given, facts.fields(), &locales.locale(Tag::ENGLISH).times)
     }
 
     fn names(value: &Value) -> Vec<String> {

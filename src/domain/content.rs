@@ -7,6 +7,8 @@ use crate::domain::calendar_entry::CalendarEntry;
 /// The content of one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
+    /// The language that it is written in, as a tag (RFC 5646).
+    pub language: Arc<str>,
     /// One line, not empty, of at most 120 characters.
     pub subject: String,
     /// The same message in different forms, the plainest first (RFC 2046 section 5.1.4).

@@ -126,13 +126,13 @@ fn who_joined_between_is_told_what_it_is(system: System) {
     scenario.seed(EVENT, PEOPLE + 3);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(2);
-    assert_eq!(subjects(&scenario, 2), are("You are in", 3));
+    assert_eq!(subjects(&scenario, 2), are("You're registered", 3));
     assert_eq!(scenario.ledger.count("deliveries WHERE detail = 'nothing changed'"), PEOPLE);
     change(&scenario, "location = 'Another place'");
     scenario.seed(EVENT, PEOPLE + 5);
     scenario.publish("UPDATED");
     scenario.wait_for_acks(3);
-    let expected = [("New place".to_owned(), PEOPLE + 3), ("You are in".to_owned(), 2)];
+    let expected = [("New place".to_owned(), PEOPLE + 3), ("You're registered".to_owned(), 2)];
     assert_eq!(subjects(&scenario, 3), expected.into());
     worker.stop();
 }

@@ -135,6 +135,7 @@ impl Composer {
         let of_notification = notification.encoded(&self.tag, &self.domain);
         mail.lines(&of_notification.thread_lines(participant, &self.suffix));
         mail.lines(&of_notification.lines);
+        mail.line_of(&["Content-Language: ", &content.language]);
         mail.line("MIME-Version: 1.0");
         // Outlook looks for a calendar entry in the first part only, so that is the alternatives.
         let outer = calendar.as_ref().map(|_| boundary.replacen("=_", OUTER, 1));

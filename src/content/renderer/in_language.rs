@@ -33,6 +33,8 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct LanguageContext {
     locale: Arc<Locale>,
+    /// Its language, as mails name it.
+    language: Arc<str>,
     set: SetId,
     /// With the texts of text parts.
     context: Context,
@@ -56,13 +58,13 @@ impl LanguageContext {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         let event = match (event, event_facts) {
-            (Some(event), Some(facts)) => view::event(event, facts.fields()),
+            (Some(event), Some(facts)) => view::event(event, facts.fields(), &locale.times),
             _ => view::message::instead_of_event(details),
         };
         let entry = event_facts.as_ref().and_then(|facts| facts.calendar.as_ref());
         let method = entry.map(|entry| entry.method.as_str().to_ascii_lowercase());
         context.insert_value(view::CALENDAR, method.into());
-        let changes = Changes::of(facts, &event);
+        let changes = Changes::of(facts, &event, &locale.times);
         let arguments = arguments(&event, details, &locales.sender, &changes.sentence(&locale.words));
         for (name, value) in changes.variables() {
             context.insert_value(name, value);
@@ -74,13 +76,21 @@ impl LanguageContext {
         let texts = uses.map(|uses| uses.texts.as_slice()).unwrap_or_default();
         let html_texts = locale.words.view(texts, Form::Html, &arguments);
         context.insert_value(view::TEXT, locale.words.view(texts, Form::Plain, &arguments));
-        context.insert_value("locale", view::locale(&locale.words));
+        context.insert_value("locale", view::locale(&locale));
         context.insert_value(view::JSON_LD, Value::none());
         let is_personal = uses.is_some_and(|uses| uses.has_personal_subject);
         let shows_json_ld = uses.is_some_and(|uses| uses.json_ld);
         // A subject that does not render fails again for each mail, where the error is reported.
         let subject = if is_personal { None } else { of_set.subject(folder, &context).ok() };
-        Self { locale, set, context, html_texts, shows_json_ld, subject }
+        Self {
+            language: locale.words.language.to_string().into(),
+            locale,
+            set,
+            context,
+            html_texts,
+            shows_json_ld,
+            subject,
+        }
     }
 
     /// Renders the content for one participant.
@@ -120,7 +130,7 @@ impl LanguageContext {
             parts.push(ContentPart { media_type: template.media_type, text });
         }
         let calendar = told.event_facts.as_ref().and_then(|facts| facts.calendar.clone());
-        Ok(Content { subject, parts, calendar })
+        Ok(Content { language: Arc::clone(&self.language), subject, parts, calendar })
     }
 }
 

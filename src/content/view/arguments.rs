@@ -7,8 +7,19 @@ use crate::content::view::sender::Sender;
 use crate::domain::message::details::MessageDetails;
 
 /// Their names.
-pub(crate) const ARGUMENTS: [&str; 10] =
-    ["title", "date", "time", "when", "short_when", "location", "reason", "brand", "contact", "changes"];
+pub(crate) const ARGUMENTS: [&str; 11] = [
+    "title",
+    "date",
+    "short_date",
+    "time",
+    "when",
+    "short_when",
+    "location",
+    "reason",
+    "brand",
+    "contact",
+    "changes",
+];
 
 /// Their values.
 pub(crate) type Arguments = [(&'static str, String); ARGUMENTS.len()];

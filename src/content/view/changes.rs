@@ -4,6 +4,7 @@
 use tera::{Map, Value};
 
 use crate::content::changes::{Field, changed_fields};
+use crate::content::dates::Times;
 use crate::content::text::Form;
 use crate::content::view;
 use crate::content::words::Words;
@@ -23,10 +24,10 @@ pub(crate) struct Changes(Vec<Change>);
 
 impl Changes {
     /// What has changed since the last notification about an event that templates see as `new`. Nothing if that is not to be told.
-    pub fn of(facts: &NotificationFacts, new: &Value) -> Self {
+    pub fn of(facts: &NotificationFacts, new: &Value, times: &Times) -> Self {
         let (Some(previous), Some(event)) = (&facts.previous, &facts.event) else { return Self(Vec::new()) };
         let then = previous.event(event.id);
-        let old = view::event(&then, std::iter::empty());
+        let old = view::event(&then, std::iter::empty(), times);
         let change =
             |field| Change { field, old: old_text(field, &then, &old, new), new: text(field, event, new) };
         Self(changed_fields(previous, event).into_iter().map(change).collect())
@@ -112,7 +113,10 @@ fn value(map: &Value, name: &'static str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::content::ContentConfig;
+    use crate::content::locales::Locales;
     use crate::content::sample;
+    use crate::content::tag::Tag;
     use crate::content::texts::Texts;
     use crate::domain::event_snapshot::EventSnapshot;
     use crate::domain::kind::Kind;
@@ -121,9 +125,15 @@ mod tests {
     fn changes(change: impl Fn(&mut Event)) -> Changes {
         let mut new = sample::full();
         change(&mut new);
-        let seen = view::event(&new, std::iter::empty());
+        let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
+        let times = &locales.locale(Tag::ENGLISH).times;
+        let seen = view::event(&new, std::iter::empty(), times);
         let previous = Some(EventSnapshot::of(&sample::full()));
-        Changes::of(&NotificationFacts { previous, ..NotificationFacts::of_event(Kind::Updated, new) }, &seen)
+        Changes::of(
+            &NotificationFacts { previous, ..NotificationFacts::of_event(Kind::Updated, new) },
+            &seen,
+            times,
+        )
     }
 
     fn json(changes: &Changes) -> serde_json::Value {
@@ -144,8 +154,8 @@ mod tests {
             serde_json::json!([
                 {
                     "field": "when",
-                    "old": "18:00 to 20:00 (CET, Europe/Berlin)",
-                    "new": "Thursday, 24 December 2026, 17:30 to 20:00 (CET, Europe/Berlin)",
+                    "old": "18:00 to 20:00 (Berlin time, UTC+1)",
+                    "new": "Thursday, 24 December 2026, 17:30 to 20:00 (Berlin time, UTC+1)",
                 },
                 {"field": "location", "old": "St. Michael's Hall, Linden Street 7, Berlin", "new": "The park"},
                 {"field": "description", "old": null, "new": null},
@@ -159,7 +169,7 @@ mod tests {
     #[test]
     fn another_day_is_written_whole() {
         let seen = json(&changes(|event| event.starts_at = times::parse("2026-12-23 17:00")));
-        assert_eq!(seen["was"]["when"], "Thursday, 24 December 2026, 18:00 to 20:00 (CET, Europe/Berlin)");
+        assert_eq!(seen["was"]["when"], "Thursday, 24 December 2026, 18:00 to 20:00 (Berlin time, UTC+1)");
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn those_who_were_never_told_are_told_what_it_is() {
     worker.execute("DELETE FROM deliveries WHERE participant_id = 2");
     worker.join(&["p4@example.com"]);
     send(&worker, "m2", Kind::Updated);
-    assert_eq!(mails(&worker, 3), of(&[2, 4], "You are in"));
+    assert_eq!(mails(&worker, 3), of(&[2, 4], "You're registered"));
     assert_eq!(worker.tally(2), Tally { participants: 4, sent: 2, skipped: 2, ..Tally::default() });
 }
 
@@ -110,7 +110,7 @@ fn a_change_is_told_to_those_who_have_got_the_last_mail() {
     worker.execute("UPDATE events SET title = 'A party'");
     let before = worker.relay.mails().len();
     send(&worker, "m3", Kind::Updated);
-    let expected = [of(&[1], "New place"), of(&[2, 3], "New title"), of(&[4], "You are in")].concat();
+    let expected = [of(&[1], "New place"), of(&[2, 3], "New title"), of(&[4], "You're registered")].concat();
     assert_eq!(mails(&worker, before), expected);
 }
 
@@ -154,5 +154,5 @@ fn people_with_text_keys_are_found_by_their_keys() {
     worker.execute(&joined.replace('%', "0"));
     send(&worker, "m2", Kind::Updated);
     assert_eq!(worker.tally(2), Tally { participants: 26, sent: 1, skipped: 25, ..Tally::default() });
-    assert_eq!(mails(&worker, 25), [("late@example.com".to_owned(), "You are in".to_owned())]);
+    assert_eq!(mails(&worker, 25), [("late@example.com".to_owned(), "You're registered".to_owned())]);
 }

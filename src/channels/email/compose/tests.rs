@@ -45,7 +45,7 @@ fn christmas() -> DateTime<Utc> {
 fn simple(subject: &str, text: &str, html: &str) -> Content {
     let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
     let parts = vec![part(MediaType::Plain, text), part(MediaType::Html, html)];
-    Content { subject: subject.to_owned(), parts, calendar: None }
+    Content { language: "en".into(), subject: subject.to_owned(), parts, calendar: None }
 }
 
 fn named(name: &str) -> Participant {
@@ -193,6 +193,7 @@ fn a_mail_has_exactly_these_headers() {
             "X-Auto-Response-Suppress",
             "List-Id",
             "Feedback-ID",
+            "Content-Language",
             "MIME-Version",
             "Content-Type"
         ]
@@ -285,10 +286,9 @@ fn a_mail_has_as_many_parts_as_its_content() {
         part(MediaType::Plain, "три"),
     ];
     for count in 1..=all.len() {
-        let content = Content { subject: "s".to_owned(), parts: all[..count].to_vec(), calendar: None };
-        let mail =
-            composer().compose(&of_event(1), &named(""), "a@example.com", content, christmas()).unwrap();
-        let content = mail.as_received();
+        let content = Content { parts: all[..count].to_vec(), ..simple("s", "", "") };
+        let mail = composer().compose(&of_event(1), &named(""), "a@example.com", content, christmas());
+        let content = mail.unwrap().as_received();
         let read = MessageParser::new().parse(&content).unwrap();
         assert_eq!(read.parts.len(), 1 + count);
         for (read, part) in read.parts[1..].iter().zip(&all) {

@@ -28,13 +28,13 @@ fn a_mail_says_what_is_new_and_what_was() {
     let (text, html) = (mail.text(MediaType::Plain), mail.text(MediaType::Html));
     for words in [
         "New time and new place.",
-        "    Thursday, 24 December 2026, 18:00 to 20:00 (CET, Europe/Berlin)\n    was: 17:00 to 19:00 (CET, Europe/Berlin)\n",
+        "    Thursday, 24 December 2026, 18:00 to 20:00 (Berlin time, UTC+1)\n    was: 17:00 to 19:00 (Berlin time, UTC+1)\n",
         "    was: The old town hall, Market Square 1, Berlin\n",
     ] {
         assert!(text.contains(words), "{words:?} is missing: {text}");
     }
     assert!(!text.contains("Details of"), "{text}");
-    for words in ["New time and new place.", "<s><bdi>17:00 to 19:00 (CET, Europe/Berlin)</bdi></s>"] {
+    for words in ["New time and new place.", "<s><bdi>17:00 to 19:00 (Berlin time, UTC+1)</bdi></s>"] {
         assert!(html.contains(words), "{words:?} is missing: {html}");
     }
 }
@@ -54,7 +54,7 @@ fn the_subject_says_the_most_important_change() {
         |event| event.location = None,
         |event| event.timezone = "Europe/Paris".to_owned(),
     ] {
-        assert_eq!(subject(change), "Updated: Winter Lights Concert, Thursday, 24 December 2026");
+        assert_eq!(subject(change), "Updated: Winter Lights Concert (Thu 24 Dec)");
     }
     assert_eq!(subject(|event| event.starts_at = None), "Updated: Winter Lights Concert");
 }

@@ -8,10 +8,10 @@ fn each_kind_has_its_own_wording() {
     assert_eq!(
         subjects,
         [
-            "You're registered: Winter Lights Concert, Thursday, 24 December 2026",
-            "Updated: Winter Lights Concert, Thursday, 24 December 2026",
-            "Cancelled: Winter Lights Concert, Thursday, 24 December 2026",
-            "Reminder: Winter Lights Concert, Thursday, 24 December 2026",
+            "You're registered: Winter Lights Concert (Thu 24 Dec)",
+            "Updated: Winter Lights Concert (Thu 24 Dec)",
+            "Cancelled: Winter Lights Concert (Thu 24 Dec)",
+            "Reminder: Winter Lights Concert (Thu 24 Dec)",
         ]
     );
     let [created, updated, cancelled, reminder] =

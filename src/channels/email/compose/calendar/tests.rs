@@ -39,7 +39,8 @@ fn composer(tag: &str) -> Composer {
 fn mail_by(composer: &mut Composer, number: i64, entry: &Arc<CalendarEntry>, name: &str) -> Mail {
     let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
     let parts = vec![part(MediaType::Plain, "Hello\n"), part(MediaType::Html, "<p>Hello\n")];
-    let content = Content { subject: "s".to_owned(), parts, calendar: Some(Arc::clone(entry)) };
+    let content =
+        Content { language: "en".into(), subject: "s".to_owned(), parts, calendar: Some(Arc::clone(entry)) };
     let participant = Participant { name: name.to_owned(), ..sample::ada() };
     let date = "2026-12-01T08:30:00Z".parse().unwrap();
     let headers = NotificationHeaders::new(NotificationId(number), Kind::Updated, None);

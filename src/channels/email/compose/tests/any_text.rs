@@ -96,7 +96,7 @@ proptest! {
         let content = mail.as_received();
         let read = MessageParser::new().parse(&content).unwrap();
         prop_assert_eq!(read.parts.len(), 3);
-        prop_assert_eq!(read.headers().len(), 13);
+        prop_assert_eq!(read.headers().len(), 14);
         prop_assert_eq!(read.to().unwrap().first().unwrap().address(), Some("a@example.com"));
     }
 }
