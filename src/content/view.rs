@@ -5,7 +5,7 @@ use tera::{Map, Value};
 use url::Url;
 
 use crate::content::dates::{EventTime, Times};
-use crate::content::locales::Locale;
+use crate::content::tag::Tag;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
@@ -181,16 +181,15 @@ pub(crate) fn web_address(url: &str) -> Option<String> {
     (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
 }
 
-/// The value of `locale`: what HTML needs to know of a language.
-pub(crate) fn locale(locale: &Locale) -> Value {
-    let language = locale.words.language;
+/// The value of `locale`: what HTML needs to know of the language of the words, and of that of the dates.
+pub(crate) fn locale(language: Tag, dates: Tag) -> Value {
     let (start, end) = if language.is_right_to_left() { ("right", "left") } else { ("left", "right") };
     map([
         ("lang", language.to_string().into()),
         ("dir", language.dir().into()),
         ("start", start.into()),
         ("end", end.into()),
-        ("dates", locale.times.formats.tag.to_string().into()),
+        ("dates", dates.to_string().into()),
     ])
 }
 
@@ -205,7 +204,6 @@ mod tests {
     use crate::config::content::ContentConfig;
     use crate::content::locales::Locales;
     use crate::content::sample;
-    use crate::content::tag::Tag;
     use crate::content::view::event_facts::EventFacts;
     use crate::domain::kind::Kind;
 
