@@ -1,6 +1,7 @@
 //! Renders the Tera templates: once for each fan-out what its mails share, and in the lanes the rest. Headers and
 //! encodings are left to the channels, loading to `loader`.
 
+mod blanks;
 mod in_language;
 
 use std::collections::HashMap;

@@ -67,6 +67,8 @@ pub(crate) struct Uses {
     pub json_ld: bool,
     /// Whether one of them shows the metadata of the message.
     pub metadata: bool,
+    /// Whether what is personal is only written out, so that the parts can be rendered once with blanks for it.
+    pub leaves_blanks: bool,
     /// Whether the subject is not the same for all participants.
     pub has_personal_subject: bool,
 }
@@ -124,6 +126,7 @@ fn uses(folder: &Folder, tera: &Tera, sources: &Sources) -> Uses {
         texts: texts.into_iter().collect(),
         json_ld,
         metadata,
+        leaves_blanks: used.iter().all(|source| leaves_blanks(&source.text)),
         is_in_one_language: used.iter().any(|source| has_own_words(source)),
         has_personal_subject: view::PERSONAL.iter().any(|name| variables.contains(name)),
     }
@@ -150,4 +153,42 @@ fn used_by<'a>(folder: &Folder, sources: &'a Sources) -> Vec<&'a Source> {
 fn has_own_words(source: &Source) -> bool {
     let is_multilingual = || names(&source.text).iter().any(|name| view::OF_LANGUAGE.contains(&name.root));
     source.origin == Origin::Own && !is_multilingual()
+}
+
+/// Whether each tag that has to do with what is personal just writes it.
+fn leaves_blanks(source: &str) -> bool {
+    let tags = |open, close| source.split(open).skip(1).filter_map(move |tag: &str| tag.split(close).next());
+    let is_personal =
+        |tag: &str| view::PERSONAL.iter().chain(&["__tera_context"]).any(|name| tag.contains(name));
+    let just_writes =
+        |tag: &str| ["greeting", "json_ld", "if json_ld"].contains(&tag.trim_matches('-').trim());
+    tags("{{", "}}").chain(tags("{%", "%}")).all(|tag| !is_personal(tag) || just_writes(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_more_than_writing_is_found() {
+        for source in [
+            "",
+            "{{ greeting }}",
+            "a {{- greeting -}} b{%- if json_ld %}{{ json_ld }}{% endif %}",
+            "{# participant #}",
+        ] {
+            assert!(leaves_blanks(source), "{source}");
+        }
+        for source in [
+            "{{ participant.name }}",
+            "{{ greeting | upper }}",
+            "{% if greeting %}x{% endif %}",
+            "{% set x = greeting %}{{ x | upper }}",
+            "{{ greeting }}{{ 'a' ~ greeting }}",
+            "{% if not json_ld %}x{% endif %}",
+            "{{ __tera_context }}",
+        ] {
+            assert!(!leaves_blanks(source), "{source}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! `texts`.
 
 use crate::content::layout;
+use crate::domain::content::MediaType;
 
 /// A text such as `We are sorry: *{title}* will not take place.`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub(crate) enum Form {
     Plain,
     /// Into HTML: arguments are escaped, and cannot change the direction of what is around them.
     Html,
+}
+
+impl Form {
+    /// That of a part.
+    pub fn of(media_type: MediaType) -> Self {
+        match media_type {
+            MediaType::Plain => Self::Plain,
+            MediaType::Html => Self::Html,
+        }
+    }
 }
 
 impl Text {

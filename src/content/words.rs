@@ -77,10 +77,15 @@ impl Words {
         texts.map(written).collect::<Map>().into()
     }
 
-    /// What templates see as `greeting`.
-    pub fn greeting(&self, form: Form, name: &str) -> Value {
+    /// The greeting of somebody of this name, or of somebody without a name.
+    pub fn greeting(&self, form: Form, name: &str) -> String {
         let text = if name.is_empty() { GREETING_WITHOUT_NAME } else { GREETING };
-        as_value(&self.write(text, form, |_| Some(name)), form)
+        self.write(text, form, |_| Some(name))
+    }
+
+    /// What templates see as `greeting`.
+    pub fn greeting_value(&self, form: Form, name: &str) -> Value {
+        as_value(&self.greeting(form, name), form)
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tera::{Context, Value};
 
 use crate::content::error::TemplateError;
-use crate::content::folder::Folder;
+use crate::content::folder::{Folder, PartTemplate};
 use crate::content::layout;
 use crate::content::locales::{Locale, Locales};
+use crate::content::renderer::blanks::{self, Blanks};
 use crate::content::tag::Tag;
-use crate::content::template_set::{SetId, TemplateSets};
+use crate::content::template_set::{SetId, TemplateSet, TemplateSets};
 use crate::content::text::Form;
 use crate::content::view;
 use crate::content::view::arguments::arguments;
@@ -44,6 +45,8 @@ pub(super) struct LanguageContext {
     shows_json_ld: bool,
     /// The subject, if it is the same for all participants.
     subject: Option<String>,
+    /// The parts, if they are the same for all participants but for some blanks.
+    parts: Option<Vec<(MediaType, Blanks)>>,
 }
 
 impl LanguageContext {
@@ -82,7 +85,7 @@ impl LanguageContext {
         let shows_json_ld = uses.is_some_and(|uses| uses.json_ld);
         // A subject that does not render fails again for each mail, where the error is reported.
         let subject = if is_personal { None } else { of_set.subject(folder, &context).ok() };
-        Self {
+        let mut made = Self {
             language: locale.words.language.to_string().into(),
             locale,
             set,
@@ -90,7 +93,41 @@ impl LanguageContext {
             html_texts,
             shows_json_ld,
             subject,
+            parts: None,
+        };
+        if uses.is_some_and(|uses| uses.leaves_blanks) {
+            made.parts = made.parts_with_blanks(of_set, told);
         }
+        made
+    }
+
+    /// What does not render is left to each mail, where the error is reported.
+    fn parts_with_blanks(&self, set: &TemplateSet, told: &Told) -> Option<Vec<(MediaType, Blanks)>> {
+        let greeting = || Value::safe_string(blanks::GREETING);
+        let mut context = self.context.clone();
+        if told.event_facts.as_ref().is_some_and(|facts| self.shows_json_ld && facts.has_json_ld()) {
+            context.insert_value(view::JSON_LD, Value::safe_string(blanks::JSON_LD));
+        }
+        let render = |template: &PartTemplate| {
+            let text = self.render_part(set, template, &mut context, greeting()).ok()?;
+            Some((template.media_type, Blanks::new(template.media_type, &text)?))
+        };
+        told.folder.parts.iter().map(render).collect()
+    }
+
+    /// As the templates write it. The parts come with the plainest first.
+    fn render_part(
+        &self,
+        set: &TemplateSet,
+        template: &PartTemplate,
+        context: &mut Context,
+        greeting: Value,
+    ) -> Result<String, TemplateError> {
+        context.insert_value("greeting", greeting);
+        if template.media_type == MediaType::Html {
+            context.insert_value(view::TEXT, self.html_texts.clone());
+        }
+        set.render(&template.name, context)
     }
 
     /// Renders the content for one participant.
@@ -103,34 +140,53 @@ impl LanguageContext {
         told: &Told,
         participant: &Participant,
     ) -> Result<Content, TemplateError> {
-        let folder = &told.folder;
-        let set = sets.get(self.set);
-        let words = &self.locale.words;
         let name = view::name(participant);
+        let json_ld = told.event_facts.as_ref().filter(|_| self.shows_json_ld);
+        let json_ld = json_ld.map_or(Value::none(), |facts| facts.json_ld(participant, &name));
+        let (subject, parts) = match self.filled(&name, json_ld.as_str().unwrap_or_default()) {
+            Some(filled) => filled,
+            None => self.rendered(sets.get(self.set), &told.folder, participant, json_ld)?,
+        };
+        let calendar = told.event_facts.as_ref().and_then(|facts| facts.calendar.clone());
+        Ok(Content { language: Arc::clone(&self.language), subject, parts, calendar })
+    }
+
+    /// Subject and parts for somebody of this name, if nothing else of them is personal.
+    fn filled(&self, name: &str, json_ld: &str) -> Option<(String, Vec<ContentPart>)> {
+        let (subject, parts) = (self.subject.clone()?, self.parts.as_ref()?);
+        let fill = |(media_type, blanks): &(MediaType, Blanks)| {
+            let greeting = self.locale.words.greeting(Form::of(*media_type), name);
+            Some(ContentPart { media_type: *media_type, text: blanks.fill(&greeting, json_ld)? })
+        };
+        Some((subject, parts.iter().map(fill).collect::<Option<_>>()?))
+    }
+
+    /// The same, rendered anew.
+    fn rendered(
+        &self,
+        set: &TemplateSet,
+        folder: &Folder,
+        participant: &Participant,
+        json_ld: Value,
+    ) -> Result<(String, Vec<ContentPart>), TemplateError> {
+        let name = view::name(participant);
+        let greeting = |form| self.locale.words.greeting_value(form, &name);
         let mut context = self.context.clone();
         context.insert_value("participant", view::participant(participant, &name));
-        context.insert_value("greeting", words.greeting(Form::Plain, &name));
-        if let Some(facts) = told.event_facts.as_ref().filter(|_| self.shows_json_ld) {
-            context.insert_value(view::JSON_LD, facts.json_ld(participant, &name));
-        }
+        context.insert_value("greeting", greeting(Form::Plain));
+        context.insert_value(view::JSON_LD, json_ld);
         let subject = match &self.subject {
             Some(subject) => subject.clone(),
             None => set.subject(folder, &context)?,
         };
         let mut parts = Vec::with_capacity(folder.parts.len());
         for template in &folder.parts {
-            let text = match template.media_type {
-                MediaType::Plain => layout::wrap_text(&set.render(&template.name, &context)?),
-                MediaType::Html => {
-                    context.insert_value("greeting", words.greeting(Form::Html, &name));
-                    context.insert_value(view::TEXT, self.html_texts.clone());
-                    set.render(&template.name, &context)?
-                }
-            };
-            parts.push(ContentPart { media_type: template.media_type, text });
+            let media_type = template.media_type;
+            let text = self.render_part(set, template, &mut context, greeting(Form::of(media_type)))?;
+            let text = if media_type == MediaType::Plain { layout::wrap_text(&text) } else { text };
+            parts.push(ContentPart { media_type, text });
         }
-        let calendar = told.event_facts.as_ref().and_then(|facts| facts.calendar.clone());
-        Ok(Content { language: Arc::clone(&self.language), subject, parts, calendar })
+        Ok((subject, parts))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::content::MediaType;
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
 
+mod blanks;
 mod blocks;
 mod changes;
 mod kinds;

@@ -70,6 +70,11 @@ impl EventFacts {
         self.fields.iter().cloned()
     }
 
+    /// Whether there is a place of each participant for JSON-LD.
+    pub fn has_json_ld(&self) -> bool {
+        self.reservation.is_some()
+    }
+
     /// The place of this participant for JSON-LD, if the event has what that needs. `name` is as mails show it.
     pub fn json_ld(&self, participant: &Participant, name: &str) -> Value {
         let of_participant = |reservation: &Reservation| {

@@ -20,7 +20,8 @@ fn a_redirected_mail_goes_to_one_address_and_says_whose_it_is() {
         let content = mail.as_received();
         assert!(content.contains("\r\nTo: Ada Lovelace <me@example.net>\r\n"), "{content}");
         assert!(content.is_ascii() && header(&mail).split("\r\n").all(|line| line.len() <= 76), "{content}");
-        let read = MessageParser::new().parse(&content).unwrap();
+        // It leaves headers that it does not know encoded, unless it is asked.
+        let read = MessageParser::new().header_text("X-Original-Recipient").parse(&content).unwrap();
         let told = read.header("X-Original-Recipient").and_then(|value| value.as_text());
         assert_eq!(told.map(str::trim), Some(address));
         assert_eq!(content.matches("example.com").count(), usize::from(address.is_ascii()));
