@@ -62,7 +62,7 @@ docs:
 typos:
     typos
 
-# Render docs/img/mails.png again, after a change of the built-in templates (needs Chromium)
+# Render docs/img/*.png again, after a change of the built-in templates (needs Chromium)
 pictures:
     scripts/pictures
 

@@ -84,6 +84,7 @@ have_package() {
     python3-dotenv) # of any python3 in PATH, or of Debian's
       python3 -c 'import dotenv.parser' 2>/dev/null || /usr/bin/python3 -c 'import dotenv.parser' 2>/dev/null
       ;;
+    fonts-noto-core) compgen -G "/usr/share/fonts/*/*/NotoSansArabic*" >/dev/null ;;
     chromium-headless-shell) find_chromium >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) return 1 ;;
