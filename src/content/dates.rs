@@ -5,6 +5,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 
 use crate::content::date_formats::DateFormats;
 use crate::content::text::Form;
+use crate::content::timing::first_and_last_day;
 use crate::content::words::Words;
 use crate::domain::event::{DateOrTime, Event};
 use crate::domain::time_zone::TimeZone;
@@ -36,6 +37,8 @@ pub(crate) struct EventTime {
     pub day: String,
     /// `Dec`
     pub month: String,
+    /// The same of the last day, if that is not the first one.
+    pub last: Option<(String, String)>,
     /// Whether it takes the whole day.
     pub all_day: bool,
 }
@@ -76,6 +79,9 @@ impl EventTime {
             short,
             day: formats.day(start.date),
             month: formats.month(start.date),
+            last: first_and_last_day(event)
+                .filter(|(first, last)| last > first)
+                .map(|(_, last)| (formats.day(last), formats.month(last))),
             all_day: start.clock.is_none(),
             date,
             time,

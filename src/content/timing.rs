@@ -20,13 +20,9 @@ pub(crate) struct Timing {
 impl Timing {
     /// Those of `event` at the moment `now`.
     pub fn of(event: &Event, now: DateTime<Utc>) -> Self {
-        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
-        let Some(start) = event.starts_at.filter(|start| is_written(*start)) else {
+        let Some((start, end, zone)) = start_and_end(event) else {
             return Self { is_past: false, days: None };
         };
-        let first = day(start, zone, 0);
-        let end = event.ends_at.filter(|end| is_written(*end) && is_after(*end, start, zone));
-        let last = end.map_or(first, |end| day(end, zone, NIGHT_ENDS)).max(first);
         let is_past = match (end, start) {
             (Some(DateOrTime::Time(end)), _) => end < now,
             (Some(DateOrTime::Date(last)), _) | (None, DateOrTime::Date(last)) => {
@@ -34,8 +30,24 @@ impl Timing {
             }
             (None, DateOrTime::Time(start)) => start + Duration::days(1) < now,
         };
-        Self { is_past, days: Some((last - first).num_days() + 1) }
+        let days = first_and_last_day(event).map(|(first, last)| (last - first).num_days() + 1);
+        Self { is_past, days }
     }
+}
+
+/// The first and the last day of an event with a start: the same, if it takes place on one day.
+pub(crate) fn first_and_last_day(event: &Event) -> Option<(NaiveDate, NaiveDate)> {
+    let (start, end, zone) = start_and_end(event)?;
+    let first = day(start, zone, 0);
+    Some((first, end.map_or(first, |end| day(end, zone, NIGHT_ENDS)).max(first)))
+}
+
+/// As far as mails write them.
+fn start_and_end(event: &Event) -> Option<(DateOrTime, Option<DateOrTime>, TimeZone)> {
+    let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
+    let start = event.starts_at.filter(|start| is_written(*start))?;
+    let end = event.ends_at.filter(|end| is_written(*end) && is_after(*end, start, zone));
+    Some((start, end, zone))
 }
 
 /// The years that mails write.

@@ -75,7 +75,7 @@ pub(crate) const LOCALE: [&str; 5] = ["lang", "dir", "start", "end", "dates"];
 pub(crate) const JSON_LD: &str = "json_ld";
 
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 24] = [
+pub(crate) const EVENT: [&str; 26] = [
     "id",
     "title",
     "description",
@@ -95,6 +95,8 @@ pub(crate) const EVENT: [&str; 24] = [
     "time",
     "day",
     "month",
+    "last_day",
+    "last_month",
     "all_day",
     "days",
     "is_past",
@@ -118,6 +120,7 @@ pub(crate) fn event(
 ) -> Value {
     let when = EventTime::of(event, times);
     let of_when = |field: fn(&EventTime) -> &String| when.as_ref().map(|when| field(when).as_str());
+    let last = when.as_ref().and_then(|when| when.last.as_ref());
     let fields = [
         ("id", id(event.id)),
         ("title", title(event).into()),
@@ -130,6 +133,8 @@ pub(crate) fn event(
         ("time", of_when(|when| &when.time).into()),
         ("day", of_when(|when| &when.day).into()),
         ("month", of_when(|when| &when.month).into()),
+        ("last_day", last.map(|(day, _)| day.as_str()).into()),
+        ("last_month", last.map(|(_, month)| month.as_str()).into()),
         ("all_day", when.as_ref().is_some_and(|when| when.all_day).into()),
     ];
     let fields = fields.into_iter().chain(facts).map(|(name, value)| (name.into(), value));

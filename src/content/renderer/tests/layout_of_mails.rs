@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::content::brand::Brand;
 use crate::config::content::contact::Contact;
+use crate::domain::times;
 use crate::text::color::Color;
 
 /// A part of the place of the sample that HTML shows as it is.
@@ -111,4 +112,21 @@ fn without_a_brand_there_is_no_trace_of_one() {
     for absent in ["<img", "Contact", "Questions", "class=\"sender", "<strong><bdi></bdi>"] {
         assert!(!mail.text(MediaType::Html).contains(absent), "{absent}");
     }
+}
+
+#[test]
+fn the_leaf_shows_the_first_and_the_last_day() {
+    let leaf = |end: &str| {
+        let event = Event { ends_at: times::parse(end), ..sample::all_day() };
+        let mail = render(Kind::Created, &event, &sample::ada());
+        let (_, leaf) = body(&mail).split_once("class=\"month\"").unwrap();
+        let leaf = leaf.split_once("</table>").unwrap().0.to_owned();
+        leaf.split("</td>")
+            .filter_map(|cell| Some(cell.rsplit_once('>')?.1.to_owned()))
+            .take(2)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(leaf("2026-12-24"), ["Dec", "24"]);
+    assert_eq!(leaf("2026-12-27"), ["Dec", "24&ndash;27"]);
+    assert_eq!(leaf("2027-01-02"), ["Dec&ndash;Jan", "24&ndash;2"]);
 }
