@@ -1,5 +1,6 @@
 //! The beginning of a text, cut between words.
 
+use crate::content::rich_text::to_text::address_beside;
 use crate::content::rich_text::{Block, BlockKind, RichText, Run};
 use crate::text::clean::cluster_boundary;
 
@@ -46,7 +47,8 @@ impl RichText {
     }
 }
 
-/// The first `max` characters of a run, up to its last space. The whole of them only if there is none, and nothing was before.
+/// The first `max` characters of a run, up to its last space. The whole of them only if there is none, and nothing was before. A part of
+/// an address is no link.
 fn begin_of(run: &Run, max: usize, is_first: bool) -> Option<Run> {
     let end = run.text.char_indices().nth(max).map_or(run.text.len(), |(end, _)| end);
     let words = run.text[..end].rfind(char::is_whitespace).unwrap_or(0);
@@ -56,7 +58,9 @@ fn begin_of(run: &Run, max: usize, is_first: bool) -> Option<Run> {
         0 if is_first => cluster_boundary(&run.text, end),
         words => words,
     };
-    (end > 0).then(|| Run { text: run.text[..end].to_owned(), look: run.look, href: run.href.clone() })
+    let href =
+        run.href.as_deref().filter(|href| address_beside(&run.text, href).is_some()).map(str::to_owned);
+    (end > 0).then(|| Run { text: run.text[..end].to_owned(), look: run.look, href })
 }
 
 #[cfg(test)]
@@ -79,6 +83,7 @@ mod tests {
         assert_eq!(short("extraordinarily", 6), "extra…");
         assert_eq!(short("see https://example.org/long", 20), "see…");
         assert_eq!(short("", 6), "");
+        assert_eq!(short("\u{e9}@a.aa+", 2), "\u{e9}…");
     }
 
     proptest! {

@@ -43,7 +43,7 @@ fn write_block(block: &Block, out: &mut String) {
 }
 
 /// The address that a link leads to, unless its words are that address.
-fn address_beside<'a>(words: &str, href: &'a str) -> Option<&'a str> {
+pub(super) fn address_beside<'a>(words: &str, href: &'a str) -> Option<&'a str> {
     let words = words.trim();
     let is_found = || matches!(&find(words)[..], [one] if one.range.len() == words.len() && one.href == href);
     let address = ["mailto:", "tel:"].iter().find_map(|scheme| href.strip_prefix(scheme)).unwrap_or(href);
