@@ -56,7 +56,16 @@ impl ZoneRules {
         let changes = changes(zone, start - BEFORE, end);
         let is_steady = changes.iter().all(|change| change.at <= start);
         let fixed = || is_steady.then(|| Self::Fixed(offset(zone, start)));
-        yearly(zone, &changes, start, end).or_else(fixed)
+        yearly(zone, &changes, start, end).or_else(fixed).filter(|rules| rules.are_whole_minutes())
+    }
+
+    /// Before there were time zones, places had offsets with seconds, which some calendars leave out (ical.js 2.2.1).
+    fn are_whole_minutes(self) -> bool {
+        let offsets = match self {
+            Self::Fixed(offset) => [offset; 2],
+            Self::Yearly { daylight, .. } => [daylight.from, daylight.to],
+        };
+        offsets.iter().all(|offset| offset % 60 == 0)
     }
 }
 
@@ -245,6 +254,8 @@ mod tests {
             ("Africa/Casablanca", "2026-02-14T17:00:00Z", "2026-02-16T19:00:00Z", None),
             // The Friday before the last Sunday of March.
             ("Asia/Jerusalem", "2026-12-24T17:00:00Z", "2026-12-24T19:00:00Z", Some("7200")),
+            // 3:25:24 ahead of UTC.
+            ("Asia/Oral", "1915-02-05T10:38:07Z", "1915-02-05T11:38:07Z", None),
             // The tz database as it is here ends with 2099.
             ("Europe/Berlin", "2150-07-24T17:00:00Z", "2150-07-24T19:00:00Z", Some("3600")),
         ] {
