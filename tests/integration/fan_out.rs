@@ -38,12 +38,18 @@ fn everyone_is_mailed_once_for_each_kind(system: System) {
     for received in received {
         let mail = MessageParser::default().parse(&received.raw[..]).unwrap();
         let person = people.iter().find(|person| person.email == received.recipient).unwrap();
-        let word = match &received.message_id[..4] {
-            "<n1." => "You're registered: ",
-            "<n2." => "Updated: ",
-            _ => "Cancelled: ",
+        let language = &received.header("Content-Language")[..2];
+        let words = match language {
+            "de" => ["Angemeldet: ", "Geändert: ", "Abgesagt: "],
+            "fr" => ["Inscription confirmée : ", "Modification : ", "Annulation : "],
+            _ => ["You're registered: ", "Updated: ", "Cancelled: "],
         };
-        assert!(mail.subject().unwrap().starts_with(word), "{:?}", mail.subject());
+        let word = match &received.message_id[..4] {
+            "<n1." => words[0],
+            "<n2." => words[1],
+            _ => words[2],
+        };
+        assert!(mail.subject().unwrap().starts_with(word), "{language} {:?}", mail.subject());
         let from = mail.from().unwrap().first().unwrap();
         assert_eq!((from.name(), from.address()), (Some("Test Events"), Some("events@sender.example")));
         let to = mail.to().unwrap().first().unwrap();

@@ -44,6 +44,7 @@ fn hostile_names_are_shown_as_text() {
         headers.sort();
         let promised = [
             "auto-submitted",
+            "content-language",
             "content-type",
             "date",
             "feedback-id",

@@ -1,15 +1,15 @@
 //! Counting mails by recipient and published message: of `n` published notifications of a kind, each participant of the
-//! event has to get `n` mails of that kind; of `n` notices with a title, each recipient has to get `n` with that subject. This count needs neither the ledger nor a Message-ID. So it also finds what
-//! these hide: one message for which there are two notifications, or two messages for which there is one.
+//! event has to get `n` mails of that kind; of `n` notices with a title, each recipient has to get `n` with that subject. This
+//! count needs neither the ledger nor a Message-ID. So it also finds what these hide: one message for which there are two
+//! notifications, or two messages for which there is one.
 
 use std::collections::BTreeMap;
 
 use crate::scenario::Scenario;
 use crate::smtp::log::{BodyReply, ReceivedMail};
 
-/// How the subject of a mail of each kind begins.
-const SUBJECTS: [(&str, &str); 3] =
-    [("You're registered: ", "CREATED"), ("Updated: ", "UPDATED"), ("Cancelled: ", "CANCELLED")];
+/// The kinds of mails that are counted by their kind.
+const KINDS: [&str; 3] = ["CREATED", "UPDATED", "CANCELLED"];
 
 /// A number of mails for each address and kind. The kind of any other mail, such as a notice, is its subject.
 pub type ByRecipient = BTreeMap<(String, String), usize>;
@@ -84,8 +84,10 @@ fn excess(left: &ByRecipient, right: &ByRecipient) -> ByRecipient {
         .collect()
 }
 
+/// By `Feedback-ID`, in which the kind stands before the tag of the installation: subjects are in the language of each recipient.
 fn kind(mail: &ReceivedMail) -> String {
-    let subject = mail.header("Subject");
-    let known = SUBJECTS.iter().find(|(beginning, _)| subject.starts_with(beginning));
-    known.map_or(subject.clone(), |(_, kind)| (*kind).to_owned())
+    let feedback_id = mail.header("Feedback-ID");
+    let named = feedback_id.rsplit(':').nth(1).unwrap_or_default();
+    let known = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(named));
+    known.map_or_else(|| mail.header("Subject"), |kind| (*kind).to_owned())
 }

@@ -91,7 +91,8 @@ fn a_killed_test_leaves_no_database_behind() {
         let command = std::fs::read(Path::new("/proc").join(pid).join("cmdline"));
         command.is_ok_and(|command| !command.is_empty())
     };
-    assert!(pids.len() > BOTH.len() && pids.iter().all(runs), "{pids:?}");
+    // Not all of them: a server ends some of its processes by itself, such as one that vacuums.
+    assert!(pids.iter().filter(|pid| runs(pid)).count() > BOTH.len(), "{pids:?}");
     test.child.kill().unwrap();
     wait_until("the processes to be killed", || !pids.iter().any(runs));
 }
