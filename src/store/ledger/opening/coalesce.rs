@@ -7,7 +7,7 @@ use chrono::{NaiveDateTime, SubsecRound as _, TimeDelta};
 use diesel::prelude::*;
 
 use crate::config::coalesce::Coalescing;
-use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::ids::{Epoch, EventId, NotificationId};
 use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::details::DetailsJson;
@@ -33,6 +33,7 @@ pub struct Waits {
 /// One that waits already.
 struct Waiting {
     id: NotificationId,
+    epoch: Epoch,
     since: NaiveDateTime,
     details: Option<DetailsJson>,
 }
@@ -61,6 +62,10 @@ pub(crate) fn coalesce<'a>(
         for one in &replaced {
             set_for_no_one(connection, one.id)?;
             close(connection, one.id, id)?;
+            // A worker that has seen it wait must not lease it.
+            diesel::update(notifications::table.find(one.id))
+                .set(notifications::epoch.eq(one.epoch.next()))
+                .execute(connection)?;
         }
         diesel::update(notifications::table.find(id))
             .set((
@@ -97,13 +102,14 @@ fn find_waiting(
         return Ok(Vec::new());
     }
     dispatch::lock_notifications(connection, &ids)?;
-    let rows: Vec<(NotificationId, NaiveDateTime, Option<String>)> = notifications::table
+    let rows: Vec<(NotificationId, Epoch, NaiveDateTime, Option<String>)> = notifications::table
         .filter(notifications::id.eq_any(&ids))
         .filter(notifications::state.eq(NotificationState::Waiting.as_str()))
         .filter(notifications::lease_owner.is_null())
         .order(notifications::id)
         .select((
             notifications::id,
+            notifications::epoch,
             notifications::coalescing_since.assume_not_null(),
             notifications::content,
         ))
@@ -111,6 +117,9 @@ fn find_waiting(
     let details = |content: &str| DetailsJson::from_ledger(content);
     Ok(rows
         .into_iter()
-        .map(|(id, since, content)| Waiting { id, since, details: content.as_deref().map(details) })
+        .map(|(id, epoch, since, content)| {
+            let details = content.as_deref().map(details);
+            Waiting { id, epoch, since, details }
+        })
         .collect())
 }

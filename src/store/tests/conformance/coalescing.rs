@@ -14,6 +14,7 @@ macro_rules! coalescing_tests {
             the_message_of_one_that_waits_only_needs_an_ack
             an_update_with_words_for_people_is_not_replaced
             one_that_has_begun_is_not_replaced
+            one_that_was_replaced_is_not_begun_as_it_was_seen_before
             wanted_updates_wait_as_those_of_messages
         );
     };
@@ -108,6 +109,17 @@ pub fn one_that_has_begun_is_not_replaced(store: &Store) {
     take_over(store, &look(store, id), "sweep").unwrap();
     assert_eq!(receive(store, "b", message(Kind::Updated)), Some((NotificationId(2), 3600, vec![])));
     assert_eq!(look(store, id).superseded_by, None);
+}
+
+pub fn one_that_was_replaced_is_not_begun_as_it_was_seen_before(store: &Store) {
+    add_people(store, EVENT, 3);
+    let store = &waiting(store);
+    let (id, ..) = receive(store, "a", message(Kind::Updated)).unwrap();
+    let seen = look(store, id);
+    receive(store, "b", message(Kind::Updated)).unwrap();
+    assert_eq!(take_over(store, &seen, "sweep"), None);
+    let replaced = look(store, id);
+    assert!(replaced.holder.is_none() && !replaced.notification.audience.is_frozen(), "{replaced:?}");
 }
 
 pub fn wanted_updates_wait_as_those_of_messages(store: &Store) {
