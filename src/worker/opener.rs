@@ -27,9 +27,7 @@ use crate::domain::lease::Lease;
 use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
-use crate::observe::events;
 use crate::store::ledger::acks::AckedMessage;
-use crate::store::ledger::opening::coalesce::Waits;
 use crate::store::ledger::opening::{Arrival, Opened, Unknown};
 use crate::store::ledger::sessions::EndOfSession;
 use crate::worker::fan_out::claim::OpenedAs;
@@ -225,8 +223,8 @@ impl<'a> OpenerThread<'a> {
             Opened::Held { notification, .. } => Opening::Held(notification),
             Opened::Completed(notification) => Opening::Completed(notification),
             Opened::LeftToLedger { notification, waits } => {
-                if let Some(Waits { until, replaced }) = waits {
-                    events::coalescing::waits(&self.context.metrics, &notification, until, &replaced);
+                if let Some(waits) = waits {
+                    self.context.tell_of_waits(&notification, &waits);
                 }
                 Opening::LeftToLedger(notification)
             }

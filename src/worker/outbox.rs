@@ -98,7 +98,7 @@ impl Outbox {
                 OpenedWanted::Known(notification) => events::outbox::known(notification),
                 OpenedWanted::LeftToLedger { notification, waits } => {
                     metrics.outbox_taken.add(1);
-                    events::coalescing::waits(metrics, notification, waits.until, &waits.replaced);
+                    self.context.tell_of_waits(notification, waits);
                 }
                 // Its row has a problem.
                 OpenedWanted::Conflict(_) => {}

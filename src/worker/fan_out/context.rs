@@ -9,6 +9,7 @@ use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
+use crate::observe::events;
 use crate::observe::events::routes::ToldKeys;
 use crate::observe::metrics::Metrics;
 use crate::routes::Routes;
@@ -16,6 +17,7 @@ use crate::routes::decoder::Decoder;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::ledger::opening::coalesce::Waits;
 use crate::worker::announcer::Announcements;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::delivery::breaker::Breaker;
@@ -96,6 +98,14 @@ impl Context {
     pub fn announce_completed(&self, notification_id: NotificationId) {
         if let Some(announcements) = &self.announcements {
             announcements.completed(notification_id);
+        }
+    }
+
+    /// Tells of an UPDATED that waits for further ones, and that those whose place it takes are completed.
+    pub fn tell_of_waits(&self, notification: &Notification, Waits { until, replaced }: &Waits) {
+        events::coalescing::waits(&self.metrics, notification, *until, replaced);
+        for id in replaced {
+            self.announce_completed(*id);
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::{Counts, Outcome, Verdict};
 use crate::observe::events;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients};
-use crate::store::ledger::row::NotificationRecord;
+use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::ledger::superseding::{Closing, Related};
 use crate::store::ledger::undecided::UndecidedPage;
 use crate::worker::database_retry::Stopped;
@@ -154,7 +154,13 @@ fn take_and_close(
     let closed = close(context, &record.notification, &held, newer);
     context.leases.release(&held);
     match closed {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            let is_answered = record.acked_at.is_some() || record.coalescing_since.is_some();
+            if is_answered && record.state != NotificationState::Completed {
+                context.announce_completed(record.notification.id);
+            }
+            Ok(true)
+        }
         Err(Halt::Unreadable(what)) => {
             log::debug!("notification {} is not closed: {what}", record.notification.id);
             Ok(false)

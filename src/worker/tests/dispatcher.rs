@@ -62,6 +62,8 @@ fn acked(session: u64, tag: u64) -> Settlement {
     Settlement::Ack(receipt(session, tag))
 }
 
+const CANCELLED: &str = r#"{"type":"CANCELLED","event_id":123}"#;
+
 fn updated(event_id: EventId) -> String {
     format!(r#"{{"type":"UPDATED","event_id":{event_id}}}"#)
 }

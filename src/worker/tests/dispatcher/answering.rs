@@ -11,6 +11,11 @@ use crate::domain::installation::Installation;
 use crate::domain::reply_to::ReplyTo;
 use crate::worker::announcer::Announcer;
 
+/// The second participant cannot be read.
+const UNREADABLE: &str = "ALTER TABLE participants RENAME TO people;
+    CREATE VIEW participants AS SELECT id, event_id, email, locale,
+        CASE WHEN id = 2 THEN abs(-9223372036854775807 - 1) ELSE name END AS name FROM people";
+
 /// A worker that answers and publishes events.
 fn announcing(mut worker: TestWorker, events: bool) -> (TestWorker, PublicationReceiver<Publication>) {
     let (publications, published) = unbounded();
@@ -31,12 +36,16 @@ fn announcing(mut worker: TestWorker, events: bool) -> (TestWorker, PublicationR
 }
 
 fn ask(broker: &Broker, receipt: Receipt, id: &str) {
+    ask_for(broker, receipt, id, &updated(EVENT));
+}
+
+fn ask_for(broker: &Broker, receipt: Receipt, id: &str, body: &str) {
     let reply_to = ReplyTo::new(Some("replies"), Some(id));
     if receipt.session != broker.session.get() {
         broker.lose_session();
         broker.begin_session(receipt.session);
     }
-    let incoming = Incoming::new(receipt, updated(EVENT).into_bytes(), named(id));
+    let incoming = Incoming::new(receipt, body.as_bytes().to_vec(), named(id));
     broker.incoming.send(Incoming { reply_to, ..incoming }).unwrap();
 }
 
@@ -91,11 +100,7 @@ fn a_message_that_comes_again_unanswered_is_answered() {
 #[test]
 fn a_notification_that_is_set_aside_is_answered_and_no_event() {
     let (worker, published) = announcing(TestWorker::new(2, 1), true);
-    worker.execute(
-        "ALTER TABLE participants RENAME TO people;
-         CREATE VIEW participants AS SELECT id, event_id, email, locale,
-             CASE WHEN id = 2 THEN abs(-9223372036854775807 - 1) ELSE name END AS name FROM people",
-    );
+    worker.execute(UNREADABLE);
     let broker = Broker::start(&worker);
     ask(&broker, receipt(1, 1), "m1");
     let (reply, body) = next(&published);
@@ -105,6 +110,57 @@ fn a_notification_that_is_set_aside_is_answered_and_no_event() {
     );
     reply.then.unwrap().ack();
     assert_eq!(broker.settlement(), acked(1, 1));
+    broker.close();
+}
+
+/// Acks the messages whose replies are among the next publications, and returns the events of completed notifications: each with its
+/// participants and those who were skipped.
+fn completed(published: &PublicationReceiver<Publication>, publications: usize) -> Vec<[i64; 3]> {
+    let mut found = Vec::new();
+    for _ in 0..publications {
+        let (publication, body) = next(published);
+        if publication.to == Destination::Events("notification.completed") {
+            found.push(["notification", "participants", "skipped"].map(|name| body[name].as_i64().unwrap()));
+        }
+        if let Some(then) = publication.then {
+            then.ack();
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn an_update_whose_place_a_newer_one_takes_is_completed() {
+    let mut worker = coalescing::coalescing(2, Duration::from_secs(1800));
+    let published;
+    (worker, published) = announcing(worker, true);
+    let broker = Broker::start(&worker);
+    for (tag, expected) in [(1, vec![]), (2, vec![[1, 0, 0]])] {
+        ask(&broker, receipt(1, tag), &format!("m{tag}"));
+        assert_eq!(completed(&published, 1 + expected.len()), expected);
+        assert_eq!(broker.settlement(), acked(1, tag));
+        broker.confirm([receipt(1, tag)]);
+    }
+    ask_for(&broker, receipt(1, 3), "m3", CANCELLED);
+    assert_eq!(completed(&published, 3), [[2, 0, 0], [3, 2, 0]]);
+    broker.close();
+}
+
+#[test]
+fn a_notification_that_is_set_aside_is_completed_when_a_newer_one_ends_it() {
+    let (mut worker, published) = announcing(TestWorker::new(2, 1), true);
+    worker.context_mut().supersede = true;
+    worker.execute(UNREADABLE);
+    let broker = Broker::start(&worker);
+    ask(&broker, receipt(1, 1), "m1");
+    assert_eq!(completed(&published, 1), [[0; 3]; 0]);
+    assert_eq!(broker.settlement(), acked(1, 1));
+    broker.confirm([receipt(1, 1)]);
+    worker.wait_until_acked(1);
+    worker.execute("DROP VIEW participants; ALTER TABLE people RENAME TO participants");
+    ask_for(&broker, receipt(1, 2), "m2", CANCELLED);
+    assert_eq!(completed(&published, 3), [[1, 2, 1], [2, 2, 0]]);
     broker.close();
 }
 

@@ -8,10 +8,8 @@ use crate::store::ledger::row::NotificationState;
 use crate::worker::set_aside_sweep;
 use crate::worker::tests::support::wait_until;
 
-const CANCELLED: &str = r#"{"type":"CANCELLED","event_id":123}"#;
-
 /// A worker that has updates wait for so long.
-fn coalescing(people: u32, quiet: Duration) -> TestWorker {
+pub(super) fn coalescing(people: u32, quiet: Duration) -> TestWorker {
     let mut worker = TestWorker::new(people, 1);
     let context = worker.context_mut();
     let longest = Duration::from_secs(3600);
