@@ -12,11 +12,12 @@ use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Status, Verdict};
 use crate::store::Store;
-use crate::store::backend::any::AnyConnection;
+use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::insert_parts::insert_parts;
 use crate::store::backend::snapshots;
 use crate::store::error::StoreError;
 use crate::store::ledger::snapshots::row::NewSnapshot;
+use crate::store::ledger::tally::of_event;
 use crate::store::schema::{deliveries, notifications, recipients};
 
 pub mod row;
@@ -37,16 +38,12 @@ pub struct EarlierNotification {
     pub snapshot: Option<EventSnapshot>,
 }
 
-/// Conditions on the notifications of an event, whatever its key is.
-macro_rules! of_event {
-    ($event_id:expr) => {{
-        let mut rows = notifications::table.into_boxed();
-        rows = match &$event_id {
-            EventId::Number(id) => rows.filter(notifications::event_id.eq(*id)),
-            EventId::Text(key) => rows.filter(notifications::event_key.eq(key.as_str())),
-        };
-        rows.filter(notifications::kind.eq_any(Kind::OF_EVENTS.map(Kind::as_str)))
-    }};
+/// The notifications that tell something of this event. Kinds are compared one by one, and not with a list, for which every query would
+/// be prepared anew.
+fn about<'a>(event_id: EventId) -> notifications::BoxedQuery<'a, MultiBackend> {
+    let [created, updated, cancelled, reminder] =
+        Kind::OF_EVENTS.map(|kind| notifications::kind.eq(kind.as_str()));
+    of_event(Some(event_id)).filter(created.or(updated).or(cancelled).or(reminder))
 }
 
 /// The outcomes of mails that went out. Those of dry-run mode did not.
@@ -81,7 +78,7 @@ impl Store {
                 .first(connection)
                 .optional()?;
             let Some(own) = own.flatten() else { return Ok(None) };
-            let later: Option<Option<String>> = of_event!(event_id)
+            let later: Option<Option<String>> = about(event_id)
                 .filter(notifications::id.gt(notification.id))
                 .filter(notifications::event_snapshot.is_not_null())
                 .order(notifications::id.desc())
@@ -107,7 +104,7 @@ impl Store {
                 .filter(deliveries::notification_id.eq(notifications::id))
                 .filter(got_mail())
                 .select(deliveries::participant_id);
-            let row: Option<Columns> = of_event!(event_id)
+            let row: Option<Columns> = about(event_id)
                 .filter(notifications::id.lt(notification.id))
                 // PostgreSQL cannot make a join of whole tables of this, as it can of EXISTS.
                 .filter(got.single_value().is_not_null())
@@ -143,7 +140,7 @@ impl Store {
     pub fn list_earlier(&self, notification: &Notification) -> Result<Vec<NotificationId>, StoreError> {
         let Some(event_id) = notification.event_id else { return Ok(Vec::new()) };
         self.run("list the notifications about an event", |connection| {
-            of_event!(event_id)
+            about(event_id)
                 .filter(notifications::id.lt(notification.id))
                 .order(notifications::id.desc())
                 .select(notifications::id)
