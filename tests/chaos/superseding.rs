@@ -9,7 +9,7 @@ use crate::messages::Ids;
 use crate::run::{LANES, Run};
 use crate::workers::Workers;
 use testkit::scenario::{EVENT, Scenario};
-use testkit::smtp::log::BodyReply;
+use testkit::smtp::log::{BodyReply, ReceivedMail};
 use testkit::system::System;
 
 /// Updates of one event in a row and a cancellation at the end, at random moments, and so are the kills.
@@ -51,10 +51,9 @@ fn check(scenario: &Scenario, people: usize, bound: usize) {
         .iter()
         .filter_map(|line| Some((line["notification"].as_i64()?, line["superseded_by"].as_i64()?)))
         .collect();
-    let number = |id: &str| id.trim_start_matches("<n").split('.').next().unwrap().parse::<i64>().unwrap();
     let mails: Vec<i64> = scenario.smtp.read_log(|log| {
         let delivered = log.received.iter().filter(|mail| mail.answer != BodyReply::Refused);
-        delivered.map(|mail| number(&mail.message_id)).collect()
+        delivered.map(ReceivedMail::notification).collect()
     });
     let first = |of: i64| mails.iter().position(|mail| *mail == of).unwrap_or(mails.len());
     let late =
@@ -68,7 +67,7 @@ fn check(scenario: &Scenario, people: usize, bound: usize) {
         }
         assert_eq!(line["sent"].as_u64().unwrap(), people as u64, "{line}");
         let recipients: BTreeSet<String> = scenario.smtp.read_log(|log| {
-            let of_line = log.received.iter().filter(|mail| number(&mail.message_id) == id);
+            let of_line = log.received.iter().filter(|mail| mail.notification() == id);
             of_line.map(|mail| mail.recipient.clone()).collect()
         });
         assert_eq!(recipients.len(), people, "{line}");

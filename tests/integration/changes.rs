@@ -40,10 +40,10 @@ fn subject(received: &ReceivedMail) -> String {
 }
 
 /// How many mails of the notification have a subject that begins with these words, up to a colon.
-fn subjects(scenario: &Scenario, notification: usize) -> BTreeMap<String, usize> {
+fn subjects(scenario: &Scenario, notification: i64) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     for received in scenario.smtp.log().received {
-        if received.message_id.starts_with(&format!("<n{notification}.")) {
+        if received.notification() == notification {
             let subject = subject(&received);
             *found.entry(subject.split(':').next().unwrap().to_owned()).or_default() += 1;
         }
@@ -56,9 +56,9 @@ fn are(words: &str, mails: usize) -> BTreeMap<String, usize> {
 }
 
 /// The first mail of the notification.
-fn first_mail(scenario: &Scenario, notification: usize) -> Vec<u8> {
+fn first_mail(scenario: &Scenario, notification: i64) -> Vec<u8> {
     let mails = scenario.smtp.log().received;
-    let is_of = |received: &&ReceivedMail| received.message_id.starts_with(&format!("<n{notification}."));
+    let is_of = |received: &&ReceivedMail| received.notification() == notification;
     mails.iter().find(is_of).unwrap().raw.to_vec()
 }
 

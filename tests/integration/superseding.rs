@@ -8,6 +8,7 @@ use testkit::scenario::builder::ScenarioBuilder;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::smtp::RecipientFault;
 use testkit::smtp::gate::Point;
+use testkit::smtp::log::ReceivedMail;
 use testkit::system::System;
 use testkit::wait::wait_until;
 
@@ -25,8 +26,7 @@ fn scenario(name: &str, people: usize) -> ScenarioBuilder {
 
 /// The notifications of the mails that the relay has got, in the order in which they came.
 fn notifications_of_mails(scenario: &Scenario) -> Vec<i64> {
-    let number = |id: &str| id.trim_start_matches("<n").split('.').next().unwrap().parse().unwrap();
-    scenario.smtp.read_log(|log| log.received.iter().map(|mail| number(&mail.message_id)).collect())
+    scenario.smtp.read_log(|log| log.received.iter().map(ReceivedMail::notification).collect())
 }
 
 /// No mail of notification 1 came after the first one of notification 2, which everyone has got.

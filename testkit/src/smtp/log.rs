@@ -70,6 +70,13 @@ impl Log {
 }
 
 impl ReceivedMail {
+    /// The notification that the Message-ID names.
+    #[track_caller]
+    pub fn notification(&self) -> i64 {
+        let number = self.message_id.strip_prefix("<n").and_then(|rest| rest.split('.').next());
+        number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{}", self.message_id))
+    }
+
     /// The value of a header, unfolded; empty when there is none.
     pub fn header(&self, name: &str) -> String {
         header(&self.raw, name)
