@@ -61,6 +61,9 @@ pub(crate) struct CalendarEncoder {
 #[derive(Debug, Clone)]
 struct Shared {
     entry: Arc<CalendarEntry>,
+    /// The encoding that they need by themselves.
+    needed: Encoding,
+    /// The encoding that they have, because of what follows.
     encoding: Encoding,
     encoded: DotStuffed,
     /// What fills no line of base64: it is encoded with the lines that follow.
@@ -107,9 +110,11 @@ impl CalendarEncoder {
         EncodedCalendar { method: entry.method.as_str(), own: shared.encode_behind(&own), shared }
     }
 
-    /// The shared lines of an entry, encoded so that lines of their own which would be sent as `own` can follow.
+    /// The shared lines of an entry, encoded so that lines of their own which would be sent as `own` can follow. The same for the same
+    /// arguments, also after others.
     fn shared(&mut self, entry: &Arc<CalendarEntry>, own: Encoding) -> &Shared {
-        let is_it = |shared: &Shared| Arc::ptr_eq(&shared.entry, entry) && own <= shared.encoding;
+        let is_it =
+            |shared: &Shared| Arc::ptr_eq(&shared.entry, entry) && shared.encoding == own.max(shared.needed);
         let place = self.kept.iter().position(is_it).unwrap_or_else(|| {
             self.kept.truncate(KEPT - 1);
             self.kept.insert(0, Shared::new(Arc::clone(entry), own));
@@ -121,7 +126,8 @@ impl CalendarEncoder {
 
 impl Shared {
     fn new(entry: Arc<CalendarEntry>, own: Encoding) -> Self {
-        let encoding = encoding_of(&entry.lines).max(own);
+        let needed = encoding_of(&entry.lines);
+        let encoding = needed.max(own);
         let (mut encoded, mut rest) = (DotStuffed::default(), Vec::new());
         if encoding == Encoding::Base64 {
             let bytes = entry.lines.replace('\n', "\r\n");
@@ -131,7 +137,7 @@ impl Shared {
         } else {
             encoding.append(entry.lines.trim_end_matches('\n'), &mut encoded);
         }
-        Self { entry, encoding, encoded, rest }
+        Self { entry, needed, encoding, encoded, rest }
     }
 
     fn encode_behind(&self, own: &str) -> DotStuffed {

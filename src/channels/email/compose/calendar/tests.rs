@@ -181,6 +181,18 @@ fn mails_of_several_notifications_in_turn_do_not_mix() {
 }
 
 #[test]
+fn a_mail_has_the_same_bytes_whoever_the_mails_before_it_went_to() {
+    let entry = entry(CalendarMethod::Request, BERLIN);
+    let new_composer = || composer("8e97");
+    let mut composer = new_composer();
+    for name in ["Ada", "Zoë", "灯りの夕べ".repeat(15).as_str(), "Ada", "Zoë"] {
+        let expected = mail_by(&mut new_composer(), 12, &entry, name).as_received();
+        assert_eq!(mail_by(&mut composer, 12, &entry, name).as_received(), expected, "{name}");
+    }
+    assert_eq!(composer.calendar.kept.len(), 3);
+}
+
+#[test]
 fn any_address_is_a_mailto_address() {
     let person = |name: &str, address: &str| person("ATTENDEE", name, "", address);
     assert_eq!(person("", "a+b@example.org"), "ATTENDEE:mailto:a+b@example.org");
