@@ -92,6 +92,12 @@ impl<'a> Reader<'a> {
         parsed
     }
 
+    /// A value that `parse` accepts. Its error is a sentence that continues after the name of the variable.
+    pub fn checked<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.text(name)?;
+        parse(&value).map_err(|sentence| self.problem(name, sentence)).ok()
+    }
+
     /// Text on one line.
     pub fn line(&mut self, name: &str, max: usize) -> Option<String> {
         let expected = format!("text on one line, of at most {max} characters");

@@ -64,16 +64,16 @@ impl WorkerConfig {
             prefetch: reader.integer("PREFETCH", &(1..=1_000)).unwrap_or(16),
             max_retries: reader.integer("MAX_RETRIES", &(0..=100)).unwrap_or(3),
             retry_delay: reader.seconds("RETRY_DELAY", 5, &(0.01..=3_600.0)),
-            defer_schedule: read_defer_schedule(reader, "DEFER_SCHEDULE"),
+            defer_schedule: read_defer_schedule(reader),
             event_lookup_grace: reader.seconds("EVENT_LOOKUP_GRACE", 60, &(0.0..=86_400.0)),
             require_message_id: reader.flag("REQUIRE_MESSAGE_ID").unwrap_or(false),
-            stale_after: read_stale_after(reader, "STALE_AFTER"),
+            stale_after: reader.checked("STALE_AFTER", parse_stale_after).flatten(),
             outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
             supersede: reader.flag("SUPERSEDE").unwrap_or(true),
-            coalesce: read_coalesce(reader, "COALESCE"),
+            coalesce: reader.checked("COALESCE", coalesce::parse).flatten(),
             skip_unchanged: reader.flag("SKIP_UNCHANGED").unwrap_or(true),
-            reminders: read_reminders(reader, "REMINDERS"),
+            reminders: reader.checked("REMINDERS", reminders::parse).unwrap_or_default(),
             routes_file: reader.text("ROUTES_FILE").map(PathBuf::from),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
@@ -86,31 +86,11 @@ impl WorkerConfig {
     }
 }
 
-fn read_stale_after(reader: &mut Reader<'_>, name: &str) -> Option<Duration> {
-    let text = reader.text(name).filter(|text| !text.eq_ignore_ascii_case("off"))?;
-    defer_schedule::parse_pause(&text).map_err(|problem| reader.problem(name, problem)).ok()
+fn parse_stale_after(text: &str) -> Result<Option<Duration>, String> {
+    if text.eq_ignore_ascii_case("off") { Ok(None) } else { defer_schedule::parse_pause(text).map(Some) }
 }
 
-fn read_coalesce(reader: &mut Reader<'_>, name: &str) -> Option<Coalescing> {
-    let times = reader.text(name).map_or(Ok(None), |text| coalesce::parse(&text));
-    times.unwrap_or_else(|problem| {
-        reader.problem(name, problem);
-        None
-    })
-}
-
-fn read_reminders(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {
-    let offsets = reader.text(name).map_or(Ok(Vec::new()), |text| reminders::parse(&text));
-    offsets.unwrap_or_else(|problem| {
-        reader.problem(name, problem);
-        Vec::new()
-    })
-}
-
-fn read_defer_schedule(reader: &mut Reader<'_>, name: &str) -> Vec<Duration> {
-    let text = reader.text(name).unwrap_or_else(|| defer_schedule::DEFAULT.to_owned());
-    defer_schedule::parse(&text).unwrap_or_else(|problem| {
-        reader.problem(name, problem);
-        Vec::new()
-    })
+fn read_defer_schedule(reader: &mut Reader<'_>) -> Vec<Duration> {
+    let schedule = reader.checked("DEFER_SCHEDULE", defer_schedule::parse);
+    schedule.unwrap_or_else(|| defer_schedule::parse(defer_schedule::DEFAULT).unwrap_or_default())
 }

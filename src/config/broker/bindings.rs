@@ -76,11 +76,7 @@ impl fmt::Display for Binding {
 
 /// Reads the bindings of `queues`, of which the first one is bound where an entry names none.
 pub(super) fn read(reader: &mut Reader<'_>, queues: &[String]) -> Vec<Binding> {
-    let Some(list) = reader.text(VARIABLE) else { return Vec::new() };
-    parse(&list, queues).unwrap_or_else(|sentence| {
-        reader.problem(VARIABLE, sentence);
-        Vec::new()
-    })
+    reader.checked(VARIABLE, |list| parse(list, queues)).unwrap_or_default()
 }
 
 /// The error is a sentence that continues after the name of the variable.

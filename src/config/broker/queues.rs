@@ -31,8 +31,7 @@ impl Queues {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let has_urgent = reader.flag("URGENT_QUEUE").unwrap_or(false);
         let read = |reader: &mut Reader<'_>, variable: &str| {
-            let list = reader.text(variable)?;
-            Self::parse(&list, has_urgent).map_err(|sentence| reader.problem(variable, sentence)).ok()
+            reader.checked(variable, |list| Self::parse(list, has_urgent))
         };
         let default = || Self::with_urgent(vec![DEFAULT.to_owned()], has_urgent);
         reader.either(QUEUE, read).unwrap_or_else(default)
