@@ -1,7 +1,7 @@
 //! `fanmail templates export`: writes the built-in templates and their texts out.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -76,15 +76,10 @@ fn write(path: &Path, text: &str, force: bool) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    if force {
-        return fs::write(path, text);
-    }
-    // It was not there a moment ago.
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    match file.write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::Interrupted => fs::write(path, text),
-        result => result,
-    }
+    // Without `force`, what was not there a moment ago has to be new still.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).create_new(!force);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
