@@ -72,12 +72,7 @@ impl Channel for EmailChannel {
         notification: &PreparedNotification,
         participant: &Participant,
     ) -> Result<Mail, Verdict> {
-        let Some(address) = &participant.email else {
-            return Err(Verdict::skipped(Verdict::NO_ADDRESS));
-        };
-        if self.composer.excludes(address) {
-            return Err(Verdict::skipped(Verdict::NOT_ALLOWED));
-        }
+        let address = self.composer.address_of(participant).map_err(Verdict::skipped)?;
         // Transient: once the template is corrected, `fanmail retry` reaches this participant.
         let content = self
             .templates

@@ -9,8 +9,11 @@ use crate::config::Config;
 use crate::content::sample;
 use crate::domain::event::Event;
 use crate::domain::event_key_type::EventKeyType;
+use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::installation::Installation;
+use crate::domain::kind::Kind;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -34,6 +37,8 @@ pub struct SubjectArgs {
 pub struct Subject {
     /// The event.
     pub event: Event,
+    /// What a made-up event was before it was updated.
+    pub earlier: Option<Event>,
     /// The participant.
     pub participant: Participant,
     /// Whose Message-IDs the mail has.
@@ -51,6 +56,7 @@ impl SubjectArgs {
             Some(event_id) => from_database(event_id, self.participant.as_deref(), config)?,
             None => Subject {
                 event: sample::full(),
+                earlier: Some(sample::earlier()),
                 participant: sample::ada(),
                 installation: installation("sample".to_owned()),
             },
@@ -59,6 +65,17 @@ impl SubjectArgs {
             subject.participant.locale = Some(locale.clone());
         }
         Ok(subject)
+    }
+}
+
+impl Subject {
+    /// What a mail of this kind tells of the event.
+    pub fn facts(&self, kind: Kind) -> NotificationFacts {
+        let earlier = self.earlier.as_ref().filter(|_| kind == Kind::Updated);
+        NotificationFacts {
+            previous: earlier.map(EventSnapshot::of),
+            ..NotificationFacts::of_event(kind, self.event.clone())
+        }
     }
 }
 
@@ -86,7 +103,7 @@ fn from_database(event_id: EventId, key: Option<&str>, config: &Config) -> anyho
         }
     };
     let tag = store.find_installation()?.tag;
-    Ok(Subject { event, participant, installation: installation(tag) })
+    Ok(Subject { event, earlier: None, participant, installation: installation(tag) })
 }
 
 /// The participant of the event with this key.
@@ -194,6 +211,8 @@ mod tests {
     fn without_an_event_everything_is_made_up() {
         let config = Config::from_lookup(&|_| None).unwrap();
         let found = SubjectArgs::default().find(&config).unwrap();
-        assert_eq!((found.event, found.participant), (sample::full(), sample::ada()));
+        assert_eq!((&found.event, &found.participant), (&sample::full(), &sample::ada()));
+        assert_eq!(found.facts(Kind::Updated).previous, Some(EventSnapshot::of(&sample::earlier())));
+        assert_eq!(found.facts(Kind::Created).previous, None);
     }
 }

@@ -14,11 +14,8 @@ use crate::commands::mail_subject::{Subject, SubjectArgs};
 use crate::commands::preview::shown_mail::{Composing, ShownMail};
 use crate::commands::route_sample;
 use crate::config::Config;
-use crate::content::sample;
 use crate::domain::content::MediaType;
-use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::kind::Kind;
-use crate::domain::notification_facts::NotificationFacts;
 use crate::text::clean::printable;
 
 mod files;
@@ -92,11 +89,7 @@ fn show_one(
         (None, kind) => {
             let templates = channels::templates(&config.content)?;
             let kind = kind.context("give --type or --route")?;
-            let mut facts = NotificationFacts::of_event(kind, subject.event.clone());
-            if kind == Kind::Updated && args.subject.event.is_none() {
-                facts.previous = Some(EventSnapshot::of(&sample::earlier()));
-            }
-            composing.show(&templates, &facts, &subject.participant, Utc::now())?
+            composing.show(&templates, &subject.facts(kind), &subject.participant, Utc::now())?
         }
     };
     let path = files::write_html(args.output.as_deref(), shown.content.text(MediaType::Html))?;

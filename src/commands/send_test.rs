@@ -21,8 +21,6 @@ use crate::config::email::relay::Relay;
 use crate::config::email::{EmailConfig, Route};
 use crate::domain::ids::NotificationId;
 use crate::domain::kind::Kind;
-use crate::domain::notification_facts::NotificationFacts;
-use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 use crate::exit_code::MISCONFIGURED;
 use crate::text::clean::printable;
@@ -80,16 +78,15 @@ pub fn run(args: &SendTestArgs, config: &Config) -> anyhow::Result<ExitCode> {
 /// The mail that the participant would get, to the address that is named.
 fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
     let subject = args.subject.find(config)?;
+    let participant = Participant { email: Some(args.to.clone()), ..subject.participant.clone() };
     let mut composer = Composer::new(&config.email, &subject.installation);
-    if composer.excludes(&args.to) {
-        bail!("{} is {}; add its domain there, or choose another address", args.to, Verdict::NOT_ALLOWED);
+    if let Err(reason) = composer.address_of(&participant) {
+        bail!("{} is {reason}; add its domain there, or choose another address", args.to);
     }
     let templates = channels::templates(&config.content)?;
-    let participant = Participant { email: Some(args.to.clone()), ..subject.participant };
     // A number that no notification has, and another one for each test: mail systems drop a mail whose Message-ID they know.
     let id = NotificationId(Utc::now().timestamp_millis());
-    let facts = NotificationFacts::of_event(args.kind, subject.event);
-    let notification = PreparedNotification::new(id, &facts, &templates)?;
+    let notification = PreparedNotification::new(id, &subject.facts(args.kind), &templates)?;
     let content = templates.render(&notification.context, &participant)?;
     Ok(composer.compose(&notification.mail_headers, &participant, &args.to, content, Utc::now())?)
 }

@@ -26,6 +26,7 @@ use crate::config::email::reach::Reach;
 use crate::domain::content::{Content, MediaType};
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
+use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 
 /// Longest header line, in bytes.
@@ -82,11 +83,15 @@ impl Composer {
         }
     }
 
-    /// Whether nobody at `address` may get a mail (`EMAIL_ALLOW_DOMAINS`). An invalid address is left to [`Self::compose`].
-    #[must_use]
-    pub fn excludes(&self, address: &str) -> bool {
-        !self.reach.allow_domains.is_empty()
-            && address::parse(address).is_ok_and(|address| !self.reach.allows(address.domain()))
+    /// The address of a participant who may get mails. An invalid one is left to [`Self::compose`].
+    ///
+    /// # Errors
+    /// Why this participant gets none: there is no address, or `EMAIL_ALLOW_DOMAINS` leaves its domain out.
+    pub fn address_of<'a>(&self, participant: &'a Participant) -> Result<&'a str, &'static str> {
+        let address = participant.email.as_deref().ok_or(Verdict::NO_ADDRESS)?;
+        let is_excluded = !self.reach.allow_domains.is_empty()
+            && address::parse(address).is_ok_and(|address| !self.reach.allows(address.domain()));
+        if is_excluded { Err(Verdict::NOT_ALLOWED) } else { Ok(address) }
     }
 
     /// Composes the mail of a notification to `participant` at `address`, dated `date`. The same arguments give the

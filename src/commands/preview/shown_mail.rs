@@ -13,8 +13,8 @@ use crate::domain::content::Content;
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
 use crate::domain::notification_facts::NotificationFacts;
-use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
+use crate::text::clean::one_line;
 
 /// The notification of a mail that is only shown. No row of the ledger has this key.
 const NOTIFICATION: NotificationId = NotificationId(0);
@@ -62,10 +62,9 @@ impl Composing {
         let headers = NotificationHeaders::new(NOTIFICATION, facts.kind, event_id);
         let in_common = templates.notification_context_at(facts, date)?;
         let content = templates.render(&in_common, participant)?;
-        let mail = match &participant.email {
-            None => Err(Verdict::NO_ADDRESS.to_owned()),
-            Some(address) if self.composer.excludes(address) => Err(Verdict::NOT_ALLOWED.to_owned()),
-            Some(address) => self
+        let mail = match self.composer.address_of(participant) {
+            Err(reason) => Err(reason.to_owned()),
+            Ok(address) => self
                 .composer
                 .compose(&headers, participant, address, content.clone(), date)
                 .map_err(|error| error.to_string()),
@@ -93,7 +92,7 @@ impl ShownMail {
 }
 
 fn with_name(name: &str, address: &str) -> String {
-    let name = crate::text::clean::one_line(name);
+    let name = one_line(name);
     if name.is_empty() { address.to_owned() } else { format!("{name} <{address}>") }
 }
 
