@@ -15,7 +15,7 @@ use crate::channels::email::compose::part::{Encoding, append_base64};
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::content::calendar::content_lines::{ContentLines, date_time, quoted};
 use crate::domain::calendar_entry::CalendarEntry;
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{EventId, NotificationId};
 use crate::text::clean::{cut, one_line};
 
 /// So many entries are kept encoded: lanes send mails of several notifications in turn.
@@ -57,10 +57,11 @@ pub(crate) struct CalendarEncoder {
     kept: Vec<Shared>,
 }
 
-/// Shared lines of an entry, encoded.
+/// The lines that the entries of all recipients of a notification share, encoded.
 #[derive(Debug, Clone)]
 struct Shared {
     entry: Arc<CalendarEntry>,
+    notification_id: NotificationId,
     /// The encoding that they need by themselves.
     needed: Encoding,
     /// The encoding that they have, because of what follows.
@@ -96,48 +97,64 @@ impl CalendarEncoder {
         date: DateTime<Utc>,
     ) -> EncodedCalendar<'_> {
         let mut own = ContentLines::default();
-        own.line(&[&self.uid, &event_label(entry.event_id)]);
         own.line(&["DTSTAMP:", &date_time(date.naive_utc()), "Z"]);
-        own.line(&["SEQUENCE:", &notification_id.sequence().to_string()]);
-        own.line(&[&self.organizer]);
         if entry.method.has_attendee() {
             own.line(&[&person("ATTENDEE", name, ";PARTSTAT=ACCEPTED;RSVP=FALSE", address)]);
         }
         own.line(&["END:VEVENT"]);
         own.line(&["END:VCALENDAR"]);
         let own = own.finish();
-        let shared = self.shared(entry, encoding_of(&own));
+        let shared = self.shared(entry, notification_id, encoding_of(&own));
         EncodedCalendar { method: entry.method.as_str(), own: shared.encode_behind(&own), shared }
     }
 
     /// The shared lines of an entry, encoded so that lines of their own which would be sent as `own` can follow. The same for the same
     /// arguments, also after others.
-    fn shared(&mut self, entry: &Arc<CalendarEntry>, own: Encoding) -> &Shared {
-        let is_it =
-            |shared: &Shared| Arc::ptr_eq(&shared.entry, entry) && shared.encoding == own.max(shared.needed);
+    fn shared(
+        &mut self,
+        entry: &Arc<CalendarEntry>,
+        notification_id: NotificationId,
+        own: Encoding,
+    ) -> &Shared {
+        let is_it = |shared: &Shared| {
+            Arc::ptr_eq(&shared.entry, entry)
+                && shared.notification_id == notification_id
+                && shared.encoding == own.max(shared.needed)
+        };
         let place = self.kept.iter().position(is_it).unwrap_or_else(|| {
+            let more = self.lines_of_notification(entry.event_id, notification_id);
             self.kept.truncate(KEPT - 1);
-            self.kept.insert(0, Shared::new(Arc::clone(entry), own));
+            self.kept.insert(0, Shared::new(Arc::clone(entry), notification_id, &more, own));
             0
         });
         &self.kept[place]
     }
+
+    /// What is added to the entries of all recipients of a notification.
+    fn lines_of_notification(&self, event_id: EventId, notification_id: NotificationId) -> String {
+        let mut lines = ContentLines::default();
+        lines.line(&[&self.uid, &event_label(event_id)]);
+        lines.line(&["SEQUENCE:", &notification_id.sequence().to_string()]);
+        lines.line(&[&self.organizer]);
+        lines.finish()
+    }
 }
 
 impl Shared {
-    fn new(entry: Arc<CalendarEntry>, own: Encoding) -> Self {
-        let needed = encoding_of(&entry.lines);
+    fn new(entry: Arc<CalendarEntry>, notification_id: NotificationId, more: &str, own: Encoding) -> Self {
+        let needed = encoding_of(&entry.lines).max(encoding_of(more));
         let encoding = needed.max(own);
+        let lines = [&entry.lines, more].concat();
         let (mut encoded, mut rest) = (DotStuffed::default(), Vec::new());
         if encoding == Encoding::Base64 {
-            let bytes = entry.lines.replace('\n', "\r\n");
-            let (lines, more) = bytes.as_bytes().split_at(bytes.len() / BASE64_LINE * BASE64_LINE);
-            append_base64(lines, &mut encoded);
-            rest.extend_from_slice(more);
+            let bytes = lines.replace('\n', "\r\n");
+            let (whole, begun) = bytes.as_bytes().split_at(bytes.len() / BASE64_LINE * BASE64_LINE);
+            append_base64(whole, &mut encoded);
+            rest.extend_from_slice(begun);
         } else {
-            encoding.append(entry.lines.trim_end_matches('\n'), &mut encoded);
+            encoding.append(lines.trim_end_matches('\n'), &mut encoded);
         }
-        Self { entry, needed, encoding, encoded, rest }
+        Self { entry, notification_id, needed, encoding, encoded, rest }
     }
 
     fn encode_behind(&self, own: &str) -> DotStuffed {
@@ -189,7 +206,7 @@ fn encoding_of(lines: &str) -> Encoding {
     }
 }
 
-/// A line about somebody: `ATTENDEE;CN="Ann";…:mailto:ann@example.org`. Not folded.
+/// A line about a participant or the sender: `ATTENDEE;CN="Ann";…:mailto:ann@example.org`. Not folded.
 fn person(property: &str, name: &str, parameters: &str, address: &str) -> String {
     let name = cut(one_line(name), NAME_MAX);
     let name = if name.is_empty() { String::new() } else { format!(";CN={}", quoted(&name)) };

@@ -12,7 +12,6 @@ use crate::content::calendar::content_lines::tests::unfolded;
 use crate::content::sample;
 use crate::domain::calendar_entry::CalendarMethod;
 use crate::domain::content::{Content, ContentPart, MediaType};
-use crate::domain::ids::EventId;
 use crate::domain::installation::Installation;
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
