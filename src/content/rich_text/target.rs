@@ -22,6 +22,7 @@ const IN_MAILTO: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'+')
     .remove(b'@')
     .remove(b'!')
+    .remove(b'$')
     .remove(b'*')
     .remove(b'\'');
 
@@ -62,8 +63,12 @@ pub(crate) fn mail(address: &str) -> Option<String> {
         |c: char| !(c.is_whitespace() || c.is_control() || matches!(c, '"' | ',' | ';' | '<' | '>'));
     let is_one =
         !local.is_empty() && !local.contains('@') && domain.contains('.') && address.len() <= ADDRESS_MAX;
-    let written = || format!("mailto:{}", utf8_percent_encode(address, IN_MAILTO));
-    (is_one && address.chars().all(is_clean)).then(written)
+    (is_one && address.chars().all(is_clean)).then(|| mailto(address))
+}
+
+/// A mail address as RFC 6068 writes it.
+pub(crate) fn mailto(address: &str) -> String {
+    format!("mailto:{}", utf8_percent_encode(address, IN_MAILTO))
 }
 
 /// The text behind `scheme`, in any capitals.

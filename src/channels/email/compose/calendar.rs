@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::channels::email::compose::mailbox::NAME_MAX;
 use crate::channels::email::compose::notification_headers::event_label;
 use crate::channels::email::compose::part::{Encoding, append_base64};
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::content::calendar::content_lines::{ContentLines, date_time, quoted};
+use crate::content::rich_text::target::mailto;
 use crate::domain::calendar_entry::CalendarEntry;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::text::clean::{cut, one_line};
@@ -23,28 +23,6 @@ const KEPT: usize = 8;
 
 /// Bytes on a line of base64.
 const BASE64_LINE: usize = 57;
-
-/// What stands in a `mailto:` address encoded (RFC 6068 section 2). Text that is not ASCII is encoded anyway.
-const IN_MAILTO: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'&')
-    .add(b'/')
-    .add(b';')
-    .add(b'<')
-    .add(b'=')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// Completes and encodes the calendar entries of one sender. Each lane has its own.
 #[derive(Debug, Clone)]
@@ -210,7 +188,7 @@ fn encoding_of(lines: &str) -> Encoding {
 fn person(property: &str, name: &str, parameters: &str, address: &str) -> String {
     let name = cut(one_line(name), NAME_MAX);
     let name = if name.is_empty() { String::new() } else { format!(";CN={}", quoted(&name)) };
-    format!("{property}{name}{parameters}:mailto:{}", utf8_percent_encode(address, IN_MAILTO))
+    format!("{property}{name}{parameters}:{}", mailto(address))
 }
 
 #[cfg(test)]
