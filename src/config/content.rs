@@ -35,7 +35,7 @@ pub struct ContentConfig {
     pub brand: Brand,
     /// Whom people ask (`CONTACT`); the address of `REPLY_TO` where that alone is set.
     pub contact: Option<Contact>,
-    /// Whether somebody reads what people answer: `REPLY_TO` is set.
+    /// Whether the sender reads what people answer: `REPLY_TO` is set.
     pub takes_replies: bool,
     /// The sender's postal address (`POSTAL_ADDRESS`), in one or more lines.
     pub postal_address: Option<String>,

@@ -1,4 +1,4 @@
-//! What becomes of the calendar of somebody who gets several mails.
+//! What becomes of the calendar of a recipient who gets several mails.
 
 use chrono::NaiveDate;
 use fanmail::config::content::calendar::CalendarMode;
