@@ -83,6 +83,10 @@ impl TimeZone {
 
 /// A name of the tz database, in any capitals, with blanks in the place of underscores, and with the folder `posix/`.
 fn iana(name: &str) -> Option<Tz> {
+    // Nearly all names are written as IANA does, and looking through all of them takes long.
+    if let Ok(zone) = name.parse() {
+        return Some(zone);
+    }
     let name = name.replace(' ', "_");
     let name = if name.is_ascii() { name.to_ascii_lowercase() } else { return None };
     let name = name.strip_prefix("posix/").unwrap_or(&name);
