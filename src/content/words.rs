@@ -28,6 +28,39 @@ struct Found {
     text: Arc<Text>,
     /// Another one than that of the words, if the text is missing in that.
     other_language: Option<Tag>,
+    /// Of a text without arguments, which is the same in all mails: what templates see, in a text part and in HTML.
+    fixed: Option<(Value, Value)>,
+}
+
+impl Found {
+    fn new(text: &Arc<Text>, other_language: Option<Tag>) -> Self {
+        let mut found = Self { text: Arc::clone(text), other_language, fixed: None };
+        if text.arguments().next().is_none() {
+            let value = |form| as_value(&found.write(form, |_| None), form);
+            found.fixed = Some((value(Form::Plain), value(Form::Html)));
+        }
+        found
+    }
+
+    fn write<'a>(&self, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> String {
+        let text = self.text.write(form, value);
+        match (form, self.other_language) {
+            (Form::Html, Some(language)) => layout::wrap_source(&format!(
+                "<span lang=\"{language}\" dir=\"{}\">{text}</span>",
+                language.dir()
+            )),
+            _ => text,
+        }
+    }
+
+    /// What templates see.
+    fn value<'a>(&self, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> Value {
+        match (&self.fixed, form) {
+            (Some((plain, _)), Form::Plain) => plain.clone(),
+            (Some((_, html)), Form::Html) => html.clone(),
+            (None, _) => as_value(&self.write(form, value), form),
+        }
+    }
 }
 
 impl Words {
@@ -37,8 +70,7 @@ impl Words {
         for file in files {
             let other_language = (!file.tag.has_language_of(language)).then_some(file.tag);
             for (name, text) in &file.by_name {
-                let found = || Found { text: Arc::clone(text), other_language };
-                by_name.entry(name.clone()).or_insert_with(found);
+                by_name.entry(name.clone()).or_insert_with(|| Found::new(text, other_language));
             }
         }
         Self { language, by_name }
@@ -56,25 +88,17 @@ impl Words {
 
     /// A text with these arguments; empty if there is none of this name.
     pub fn write<'a>(&self, name: &str, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> String {
-        let Some(found) = self.by_name.get(name) else { return String::new() };
-        let text = found.text.write(form, value);
-        match (form, found.other_language) {
-            (Form::Html, Some(language)) => layout::wrap_source(&format!(
-                "<span lang=\"{language}\" dir=\"{}\">{text}</span>",
-                language.dir()
-            )),
-            _ => text,
-        }
+        self.by_name.get(name).map(|found| found.write(form, value)).unwrap_or_default()
     }
 
     /// What templates see as `text`: the texts of these names, as far as they have no other arguments than these.
     pub fn view(&self, names: &[String], form: Form, arguments: &[(&'static str, String)]) -> Value {
         let value =
             |name: &str| arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-        let is_complete = |text: &Text| text.arguments().all(|name| value(name).is_some());
-        let texts = names.iter().filter(|name| self.get(name).is_some_and(is_complete));
-        let written = |name: &String| (name.clone().into(), as_value(&self.write(name, form, value), form));
-        texts.map(written).collect::<Map>().into()
+        let is_complete = |found: &Found| found.text.arguments().all(|name| value(name).is_some());
+        let found = names.iter().filter_map(|name| Some((name, self.by_name.get(name)?)));
+        let written = found.filter(|(_, found)| is_complete(found));
+        written.map(|(name, found)| (name.clone().into(), found.value(form, value))).collect::<Map>().into()
     }
 
     /// The greeting of somebody of this name, or of somebody without a name.
