@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::content::error::TemplateError;
 use crate::content::renderer::{NotificationContext, Templates};
+use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::ids::NotificationId;
 use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::{Permanence, Verdict};
@@ -98,6 +99,12 @@ impl PreparedNotification {
             mail_headers: NotificationHeaders::new(id, facts.kind, event_id),
             context: templates.notification_context(facts)?,
         })
+    }
+
+    /// The same for people who were told of the event before, as `previous` has it.
+    #[must_use]
+    pub fn since(&self, previous: EventSnapshot) -> Self {
+        Self { mail_headers: self.mail_headers.clone(), context: self.context.since(previous) }
     }
 }
 

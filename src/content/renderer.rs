@@ -20,6 +20,7 @@ use crate::content::template_set::TemplateSets;
 use crate::content::templates_dir::TemplatesDir;
 use crate::content::view::event_facts::EventFacts;
 use crate::domain::content::Content;
+use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::kind::Kind;
 use crate::domain::message::details::MessageDetails;
 use crate::domain::notification_facts::NotificationFacts;
@@ -52,6 +53,20 @@ struct SharedContext {
     told: Told,
     /// Made when the first mail in a language needs it.
     in_languages: ByTag<LanguageContext>,
+}
+
+impl NotificationContext {
+    fn new(told: Told) -> Self {
+        Self { shared: Arc::new(SharedContext { told, in_languages: ByTag::default() }) }
+    }
+
+    /// The same for people who were told of the event before, as `previous` has it.
+    #[must_use]
+    pub fn since(&self, previous: EventSnapshot) -> Self {
+        let mut told = self.shared.told.clone();
+        told.facts.previous = Some(previous);
+        Self::new(told)
+    }
 }
 
 impl Templates {
@@ -126,8 +141,7 @@ impl Templates {
         facts: &NotificationFacts,
         now: DateTime<Utc>,
     ) -> Result<NotificationContext, TemplateError> {
-        let told = self.told(facts.clone(), Some(now))?;
-        Ok(NotificationContext { shared: Arc::new(SharedContext { told, in_languages: ByTag::default() }) })
+        Ok(NotificationContext::new(self.told(facts.clone(), Some(now))?))
     }
 
     /// Renders the content for one participant.

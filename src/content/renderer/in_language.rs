@@ -21,7 +21,7 @@ use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 
 /// What the mails of a notification have in common in all languages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Told {
     pub facts: NotificationFacts,
     /// Facts about the event, if there is one.

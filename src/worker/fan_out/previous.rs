@@ -28,6 +28,8 @@ const LISTS: usize = 5;
 pub(super) struct Previous {
     notification: Notification,
     facts: NotificationFacts,
+    /// The mail that tells what the event is.
+    whole: PreparedNotification,
     /// Whether people get nothing for whom nothing has changed.
     skips: bool,
     /// The last notification of which somebody has got a mail.
@@ -52,7 +54,7 @@ enum Mail {
     Own(OwnMail),
 }
 
-/// What people were told before a notification that tells these `facts`. `None`: everyone gets the same mail.
+/// What people were told before a notification that tells these `facts`, and whose mail is `whole`. `None`: everyone gets that.
 ///
 /// # Errors
 /// When a shutdown is requested before the database answers.
@@ -60,7 +62,8 @@ pub(super) fn find(
     context: &Context,
     notification: &Notification,
     facts: &NotificationFacts,
-) -> Result<Option<Previous>, Halt> {
+    whole: &PreparedNotification,
+) -> Result<Option<Previous>, Stopped> {
     if notification.kind != Kind::Updated || facts.event.is_none() {
         return Ok(None);
     }
@@ -69,6 +72,7 @@ pub(super) fn find(
     let mut previous = Previous {
         notification: *notification,
         facts: facts.clone(),
+        whole: whole.clone(),
         skips: context.skip_unchanged && !says_something(context, facts),
         newest: newest.id,
         audience: newest.audience,
@@ -76,7 +80,7 @@ pub(super) fn find(
         mails: HashMap::new(),
         first: None,
     };
-    previous.add(newest, &context.templates)?;
+    previous.add(newest);
     Ok(Some(previous))
 }
 
@@ -122,25 +126,24 @@ impl Previous {
         }
         let find = || context.store.find_earlier_by_id(&self.notification, last);
         match context.database_retry.until_ok(find)? {
-            Some(earlier) => Ok(self.add(earlier, &context.templates)?),
+            Some(earlier) => Ok(self.add(earlier)),
             None => Ok(Mail::Whole),
         }
     }
 
     /// What those get who have got a mail of this notification last.
-    fn add(&mut self, earlier: EarlierNotification, templates: &Templates) -> Result<Mail, TemplateError> {
+    fn add(&mut self, earlier: EarlierNotification) -> Mail {
         let EarlierNotification { id, kind, snapshot, .. } = earlier;
         let mail = match (snapshot, &self.facts.event) {
             (Some(snapshot), Some(event)) if !changed_fields(&snapshot, event).is_empty() => {
-                let facts = NotificationFacts { previous: Some(snapshot), ..self.facts.clone() };
-                Mail::Own(self.prepare(&facts, templates)?)
+                Mail::Own(OwnMail(Arc::new(self.whole.since(snapshot))))
             }
             // After a cancellation it says that the event takes place after all.
             (Some(_), _) if self.skips && kind != Kind::Cancelled => Mail::Skipped,
             _ => Mail::Whole,
         };
         self.mails.insert(id, mail.clone());
-        Ok(mail)
+        mail
     }
 
     /// The same as of CREATED.
@@ -149,13 +152,8 @@ impl Previous {
             return Ok(first.clone());
         }
         let facts = NotificationFacts { kind: Kind::Created, ..self.facts.clone() };
-        let first = self.prepare(&facts, templates)?;
-        Ok(self.first.insert(first).clone())
-    }
-
-    fn prepare(&self, facts: &NotificationFacts, templates: &Templates) -> Result<OwnMail, TemplateError> {
-        let prepared = PreparedNotification::new(self.notification.id, facts, templates)?;
-        Ok(OwnMail(Arc::new(prepared)))
+        let prepared = PreparedNotification::new(self.notification.id, &facts, templates)?;
+        Ok(self.first.insert(OwnMail(Arc::new(prepared))).clone())
     }
 
     /// The last notification of which each of them has got a mail; nothing of those who have got none.
