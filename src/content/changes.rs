@@ -1,11 +1,12 @@
 //! What has changed about an event since an earlier notification has told it, as far as people see it in a mail. How a mail says it is
 //! left to the templates, whom it is said to left to the worker.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Timelike as _};
 
 use crate::content::layout;
+use crate::content::local_span::{Local, LocalSpan};
 use crate::content::view::{line, web_address};
-use crate::domain::event::{DateOrTime, Event};
+use crate::domain::event::Event;
 use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::time_zone::TimeZone;
 
@@ -85,40 +86,16 @@ type Moment = (NaiveDate, Option<NaiveTime>);
 
 impl Shown {
     fn of(event: &Event) -> Option<Self> {
-        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
-        let starts_at = event.starts_at.filter(is_shown)?;
-        let ends_at = event.ends_at.filter(is_shown).filter(|end| is_after(*end, starts_at, zone));
-        let has_clocks =
-            [Some(starts_at), ends_at].iter().flatten().any(|moment| matches!(moment, DateOrTime::Time(_)));
-        Some(Self {
-            span: (local(starts_at, zone), ends_at.map(|end| local(end, zone))),
-            zone: has_clocks.then_some(zone),
-        })
+        let span = LocalSpan::of(event)?;
+        let (start, end) = (span.start, span.written_end());
+        let has_clocks = start.clock.or(end.and_then(|end| end.clock)).is_some();
+        Some(Self { span: (moment(start), end.map(moment)), zone: has_clocks.then_some(span.zone) })
     }
 }
 
-fn is_shown(moment: &DateOrTime) -> bool {
-    (1..=9998).contains(&moment.year())
-}
-
-fn local(moment: DateOrTime, zone: TimeZone) -> Moment {
-    match moment {
-        DateOrTime::Date(date) => (date, None),
-        DateOrTime::Time(time) => {
-            let local: NaiveDateTime = zone.local(time).0.naive_local();
-            let minute = NaiveTime::from_hms_opt(local.hour(), local.minute(), 0);
-            (local.date(), Some(minute.unwrap_or_default()))
-        }
-    }
-}
-
-/// Whether mails show this end.
-fn is_after(end: DateOrTime, start: DateOrTime, zone: TimeZone) -> bool {
-    match (start, end) {
-        (DateOrTime::Time(start), DateOrTime::Time(end)) => end > start,
-        (DateOrTime::Date(start), DateOrTime::Time(_)) => local(end, zone).0 >= start,
-        (_, DateOrTime::Date(end)) => end > local(start, zone).0,
-    }
+fn moment(local: Local) -> Moment {
+    let minute = |clock: DateTime<FixedOffset>| NaiveTime::from_hms_opt(clock.hour(), clock.minute(), 0);
+    (local.date, local.clock.map(|clock| minute(clock).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -133,6 +110,7 @@ mod tests {
     use crate::content::sample;
     use crate::content::tag::Tag;
     use crate::content::view;
+    use crate::domain::event::DateOrTime;
 
     fn fields(change: impl Fn(&mut Event)) -> Vec<&'static str> {
         let (old, mut new) = (sample::full(), sample::full());

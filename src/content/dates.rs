@@ -4,10 +4,11 @@
 use chrono::{DateTime, FixedOffset, NaiveDate};
 
 use crate::content::date_formats::DateFormats;
+use crate::content::local_span::{Local, LocalSpan};
 use crate::content::text::Form;
 use crate::content::timing::first_and_last_day;
 use crate::content::words::Words;
-use crate::domain::event::{DateOrTime, Event};
+use crate::domain::event::Event;
 use crate::domain::time_zone::TimeZone;
 
 /// How one language writes times.
@@ -46,9 +47,9 @@ pub(crate) struct EventTime {
 impl EventTime {
     /// `None` for an event without a start, or with a year beyond 9998.
     pub fn of(event: &Event, times: &Times) -> Option<Self> {
-        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
-        let start = Local::of(event.starts_at?, zone)?;
-        let end = event.ends_at.and_then(|end| Local::of(end, zone)).filter(|end| end.is_after(&start));
+        let span = LocalSpan::of(event)?;
+        let LocalSpan { zone, start, .. } = span;
+        let end = span.written_end();
         let formats = &times.formats;
         let date = formats.long_date(start.date);
         let (time, when) = match (start.clock, end) {
@@ -79,7 +80,7 @@ impl EventTime {
             short,
             day: formats.day(start.date),
             month: formats.month(start.date),
-            last: first_and_last_day(event)
+            last: Some(first_and_last_day(&span))
                 .filter(|(first, last)| last > first)
                 .map(|(_, last)| (formats.day(last), formats.month(last))),
             all_day: start.clock.is_none(),
@@ -155,36 +156,6 @@ fn offset(clock: DateTime<FixedOffset>) -> String {
         (0, 0) => "UTC".to_owned(),
         (hours, 0) => format!("UTC{sign}{hours}"),
         (hours, minutes) => format!("UTC{sign}{hours}:{minutes:02}"),
-    }
-}
-
-/// A moment as the calendar and the clocks of the event show it.
-struct Local {
-    date: NaiveDate,
-    /// None for a whole day.
-    clock: Option<DateTime<FixedOffset>>,
-}
-
-impl Local {
-    /// A date is the same in every zone.
-    fn of(moment: DateOrTime, zone: TimeZone) -> Option<Self> {
-        let local = || match moment {
-            DateOrTime::Time(time) => {
-                let (time, _) = zone.local(time);
-                Self { date: time.date_naive(), clock: Some(time) }
-            }
-            DateOrTime::Date(date) => Self { date, clock: None },
-        };
-        (1..=9998).contains(&moment.year()).then(local)
-    }
-
-    /// Whether it says more about the end of an event than the start does.
-    fn is_after(&self, start: &Self) -> bool {
-        match (start.clock, self.clock) {
-            (Some(start), Some(end)) => end > start,
-            (None, Some(_)) => self.date >= start.date,
-            (_, None) => self.date > start.date,
-        }
     }
 }
 

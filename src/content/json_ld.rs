@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::content::local_span::Local;
 use crate::domain::event::{DateOrTime, Event};
 use crate::domain::kind::Kind;
 use crate::domain::time_zone::TimeZone;
@@ -28,7 +29,7 @@ impl Reservation {
             (Some(url), _) => json!({ "@type": "VirtualLocation", "url": url }),
             (None, location) => json!({ "@type": "Place", "name": location?, "address": location? }),
         };
-        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
+        let zone = event.zone();
         let mut about = Map::new();
         about.insert("@type".to_owned(), "Event".into());
         about.insert("name".to_owned(), title.into());
@@ -62,11 +63,8 @@ impl Reservation {
 
 /// As ISO 8601 writes it, with the offset of the zone.
 fn moment(moment: DateOrTime, zone: TimeZone) -> Option<Value> {
-    let written = |moment: DateOrTime| match moment {
-        DateOrTime::Time(time) => zone.local(time).0.to_rfc3339().into(),
-        DateOrTime::Date(date) => date.to_string().into(),
-    };
-    (1..=9998).contains(&moment.year()).then(|| written(moment))
+    let Local { date, clock } = Local::of(moment, zone)?;
+    Some(clock.map_or_else(|| date.to_string(), |clock| clock.to_rfc3339()).into())
 }
 
 /// JSON in which nothing ends the script around it. These characters occur within texts only.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
-use crate::domain::event::{DateOrTime, Event};
-use crate::domain::time_zone::TimeZone;
+use crate::content::local_span::{Local, LocalSpan};
+use crate::domain::event::Event;
 
 /// What ends before this hour belongs to the day before, for people.
 const NIGHT_ENDS: i64 = 6;
@@ -20,61 +20,33 @@ pub(crate) struct Timing {
 impl Timing {
     /// Those of `event` at the moment `now`.
     pub fn of(event: &Event, now: DateTime<Utc>) -> Self {
-        let Some((start, end, zone)) = start_and_end(event) else {
-            return Self { is_past: false, days: None };
+        let Some(span) = LocalSpan::of(event) else { return Self { is_past: false, days: None } };
+        let LocalSpan { zone, start, .. } = span;
+        let is_past = match (span.end, start.clock) {
+            (Some(Local { clock: Some(end), .. }), _) => end < now,
+            (Some(Local { date: last, .. }), _) => last < zone.local(now).0.date_naive(),
+            (None, None) => start.date < zone.local(now).0.date_naive(),
+            (None, Some(start)) => start + Duration::days(1) < now,
         };
-        let is_past = match (end, start) {
-            (Some(DateOrTime::Time(end)), _) => end < now,
-            (Some(DateOrTime::Date(last)), _) | (None, DateOrTime::Date(last)) => {
-                last < day(DateOrTime::Time(now), zone, 0)
-            }
-            (None, DateOrTime::Time(start)) => start + Duration::days(1) < now,
-        };
-        let days = first_and_last_day(event).map(|(first, last)| (last - first).num_days() + 1);
-        Self { is_past, days }
+        let (first, last) = first_and_last_day(&span);
+        Self { is_past, days: Some((last - first).num_days() + 1) }
     }
 }
 
-/// The first and the last day of an event with a start: the same, if it takes place on one day.
-pub(crate) fn first_and_last_day(event: &Event) -> Option<(NaiveDate, NaiveDate)> {
-    let (start, end, zone) = start_and_end(event)?;
-    let first = day(start, zone, 0);
-    Some((first, end.map_or(first, |end| day(end, zone, NIGHT_ENDS)).max(first)))
-}
-
-/// As far as mails write them.
-fn start_and_end(event: &Event) -> Option<(DateOrTime, Option<DateOrTime>, TimeZone)> {
-    let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
-    let start = event.starts_at.filter(|start| is_written(*start))?;
-    let end = event.ends_at.filter(|end| is_written(*end) && is_after(*end, start, zone));
-    Some((start, end, zone))
-}
-
-/// The years that mails write.
-fn is_written(moment: DateOrTime) -> bool {
-    (1..=9998).contains(&moment.year())
-}
-
-/// The day of a moment, some hours before it.
-fn day(moment: DateOrTime, zone: TimeZone, hours: i64) -> NaiveDate {
-    match moment {
-        // Whatever the offset, the local time of years up to 9998 exists.
-        DateOrTime::Time(time) => zone.local(time - Duration::hours(hours)).0.date_naive(),
-        DateOrTime::Date(date) => date,
-    }
-}
-
-fn is_after(end: DateOrTime, start: DateOrTime, zone: TimeZone) -> bool {
-    match (end, start) {
-        (DateOrTime::Time(end), DateOrTime::Time(start)) => end > start,
-        (end, start) => day(end, zone, 0) >= day(start, zone, 0),
-    }
+/// The first and the last day: the same, if the event takes place on one day.
+pub(crate) fn first_and_last_day(span: &LocalSpan) -> (NaiveDate, NaiveDate) {
+    let first = span.start.date;
+    // Whatever the offset, the local time of years up to 9998 exists.
+    let before_night = |end: DateTime<Utc>| span.zone.local(end - Duration::hours(NIGHT_ENDS)).0.date_naive();
+    let last = span.end.map(|end| end.clock.map_or(end.date, |end| before_night(end.to_utc())));
+    (first, last.map_or(first, |last| last.max(first)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::content::sample;
+    use crate::domain::event::DateOrTime;
 
     fn timing(start: &str, end: Option<&str>, now: &str) -> Timing {
         let moment = |text: &str| match text.parse() {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::domain::ids::EventId;
+use crate::domain::time_zone::TimeZone;
 
 /// When an event begins or ends: a date stands for a whole day, whatever the zone, as in iCalendar (RFC 5545 sections 3.3.4 and
 /// 3.3.5).
@@ -40,10 +41,18 @@ pub struct Event {
     pub starts_at: Option<DateOrTime>,
     /// When it ends; a date is the last day.
     pub ends_at: Option<DateOrTime>,
-    /// Its zone, in the application's words; [`crate::domain::time_zone::TimeZone`] reads it.
+    /// Its zone, in the application's words; [`Event::zone`] reads it.
     pub timezone: String,
     /// Its page on the web.
     pub url: Option<String>,
     /// When the application last changed it.
     pub updated_at: Option<DateOrTime>,
+}
+
+impl Event {
+    /// Where its clocks stand; with a zone that is not understood, [`TimeZone::unknown`].
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::parse(&self.timezone).unwrap_or_else(TimeZone::unknown)
+    }
 }

@@ -33,7 +33,7 @@ impl Span {
     /// `None` for an event without a start, or in a year that calendars do not show. An end that is not after the start is left out, as
     /// the texts of the mails do.
     pub fn of(event: &Event) -> Option<Self> {
-        let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
+        let zone = event.zone();
         let is_shown = |moment: &DateOrTime| YEARS.contains(&moment.year());
         let start = event.starts_at.filter(is_shown)?;
         let end = event.ends_at.filter(is_shown);

@@ -7,6 +7,7 @@ use crate::config::content::ContentConfig;
 use crate::content::locales::Locales;
 use crate::content::sample;
 use crate::content::tag::Tag;
+use crate::domain::event::DateOrTime;
 
 fn when_in(locale: &str, start: &str, end: Option<&str>, zone: &str) -> Option<String> {
     let event = Event {

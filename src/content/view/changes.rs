@@ -10,7 +10,6 @@ use crate::content::view;
 use crate::content::words::Words;
 use crate::domain::event::Event;
 use crate::domain::notification_facts::NotificationFacts;
-use crate::domain::time_zone::TimeZone;
 
 /// The fields of `changed` and of `was`.
 pub(crate) const CHANGED: [&str; 6] = ["when", "time_zone", "location", "title", "url", "description"];
@@ -102,7 +101,7 @@ fn text(field: Field, event: &Event, view: &Value) -> Value {
 }
 
 fn zone(event: &Event) -> String {
-    let zone = TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown);
+    let zone = event.zone();
     zone.name().map_or_else(|| zone.local(chrono::DateTime::UNIX_EPOCH).1, str::to_owned)
 }
 

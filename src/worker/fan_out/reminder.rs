@@ -5,7 +5,6 @@ use crate::domain::event::{DateOrTime, Event};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
 use crate::domain::reminder::Reminder;
-use crate::domain::time_zone::TimeZone;
 use crate::observe::events::reminders::too_late;
 use crate::store::Store;
 use crate::text::timestamp::to_the_second;
@@ -61,8 +60,6 @@ pub(super) fn has_begun(
 fn start_of(starts_at: DateOrTime, event: &Event) -> chrono::DateTime<chrono::Utc> {
     match starts_at {
         DateOrTime::Time(time) => time,
-        DateOrTime::Date(date) => {
-            TimeZone::parse(&event.timezone).unwrap_or_else(TimeZone::unknown).start_of(date)
-        }
+        DateOrTime::Date(date) => event.zone().start_of(date),
     }
 }
