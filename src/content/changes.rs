@@ -2,13 +2,14 @@
 //! left to the templates, whom it is said to left to the worker.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Timelike as _};
+use icu_time::TimeZone as Place;
 
+use crate::content::dates::place_and_offset;
 use crate::content::layout;
 use crate::content::local_span::{Local, LocalSpan};
 use crate::content::view::{line, web_address};
 use crate::domain::event::Event;
 use crate::domain::event_snapshot::EventSnapshot;
-use crate::domain::time_zone::TimeZone;
 
 /// A fact about an event that mails show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +49,14 @@ pub fn changed_fields(previous: &EventSnapshot, event: &Event) -> Vec<Field> {
     let now = EventSnapshot::of(event);
     // As the ledger has both: a description that is too long to be kept is cut in both, and has a digest.
     let (old, new) = (previous.event(event.id), now.event(event.id));
-    let (old_time, new_time) = (Shown::of(&old), Shown::of(&new));
-    let zones = [&old_time, &new_time].map(|shown| shown.as_ref().and_then(|shown| shown.zone));
+    let (has_moved, has_other_zone) = match (Shown::of(&old), Shown::of(&new)) {
+        (Some(old), Some(new)) => (new.has_moved_from(&old), new.has_other_zone_than(&old)),
+        (old, new) => (old.is_some() != new.is_some(), false),
+    };
     let texts = |text: fn(&Event) -> Option<String>| text(&old) != text(&new);
     [
-        (Field::When, old_time.map(|shown| shown.span) != new_time.map(|shown| shown.span)),
-        // Where only one of them shows clocks, that is what has changed.
-        (Field::TimeZone, zones[0].is_some() && zones[1].is_some() && zones[0] != zones[1]),
+        (Field::When, has_moved),
+        (Field::TimeZone, has_other_zone),
         (Field::Location, texts(location)),
         (Field::Title, texts(|event| Some(line(&event.title)))),
         (Field::Url, texts(|event| event.url.as_deref().and_then(web_address))),
@@ -74,11 +76,13 @@ fn description(event: &Event) -> Option<String> {
 }
 
 /// When an event takes place, as far as mails show it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Shown {
     span: (Moment, Option<Moment>),
-    /// Where the clocks stand, if it shows any.
-    zone: Option<TimeZone>,
+    /// Where the clocks stand, if it shows any: a place, which is the same under each of its names, or else an offset.
+    zone: Option<Result<Place, String>>,
+    /// How far start and end are from UTC, if they are clocks: clocks that go back show an hour twice.
+    offsets: [Option<FixedOffset>; 2],
 }
 
 /// A day, and the clocks then; none for a whole day.
@@ -88,8 +92,22 @@ impl Shown {
     fn of(event: &Event) -> Option<Self> {
         let span = LocalSpan::of(event)?;
         let (start, end) = (span.start, span.written_end());
-        let has_clocks = start.clock.or(end.and_then(|end| end.clock)).is_some();
-        Some(Self { span: (moment(start), end.map(moment)), zone: has_clocks.then_some(span.zone) })
+        let clocks = [start.clock, end.and_then(|end| end.clock)];
+        let zone = clocks.iter().flatten().next().map(|clock| {
+            let (place, offset) = place_and_offset(*clock, span.zone);
+            place.ok_or(offset)
+        });
+        let offsets = clocks.map(|clock| clock.map(|clock| *clock.offset()));
+        Some(Self { span: (moment(start), end.map(moment)), zone, offsets })
+    }
+
+    fn has_moved_from(&self, old: &Self) -> bool {
+        self.span != old.span || self.zone == old.zone && self.offsets != old.offsets
+    }
+
+    /// Where only one of them shows clocks, that is what has changed.
+    fn has_other_zone_than(&self, old: &Self) -> bool {
+        self.zone.is_some() && old.zone.is_some() && self.zone != old.zone
     }
 }
 
@@ -144,6 +162,20 @@ mod tests {
         assert_eq!(fields(moved), ["when", "location"]);
     }
 
+    /// At 3 o'clock on 25 October 2026, clocks in Berlin go back to 2.
+    #[test]
+    fn an_hour_that_clocks_show_twice_is_two_hours() {
+        let at = |start, end| Event { starts_at: moment(start), ends_at: moment(end), ..sample::full() };
+        let fields = |old: &Event, new: &Event| changed_fields(&EventSnapshot::of(old), new);
+        let first = at("2026-10-25 00:30", "2026-10-25 05:00");
+        assert_eq!(fields(&first, &at("2026-10-25 01:30", "2026-10-25 05:00")), [Field::When]);
+        let winter = at("2026-12-25 00:30", "2026-12-25 05:00");
+        assert_eq!(fields(&first, &winter), [Field::When], "another offset of the same place");
+        let ends = ["2026-10-25 00:30", "2026-10-25 01:30"];
+        let [first, second] = ends.map(|end| at("2026-10-24", end));
+        assert_eq!(fields(&first, &second), [Field::When]);
+    }
+
     #[test]
     fn what_no_mail_shows_is_no_change() {
         assert_eq!(fields(|event| event.updated_at = None), [""; 0]);
@@ -156,6 +188,18 @@ mod tests {
         let seconds = |event: &mut Event| event.starts_at = moment("2026-12-24 17:00:59");
         assert_eq!(fields(seconds), [""; 0]);
         assert_eq!(fields(|event| event.timezone = " europe/BERLIN".to_owned()), [""; 0]);
+        let zones = |old: &str, new: &str| {
+            let [old, new] = [old, new].map(|zone| Event { timezone: zone.to_owned(), ..sample::full() });
+            changed_fields(&EventSnapshot::of(&old), &new)
+        };
+        for (old, new) in [
+            ("Asia/Calcutta", "Asia/Kolkata"),
+            ("US/Eastern", "America/New_York"),
+            ("Etc/Zulu", "UTC"),
+            ("Etc/GMT-2", "+02:00"),
+        ] {
+            assert_eq!(zones(old, new), [], "{old} {new}: another name of the same clocks");
+        }
         let (mut old, mut new) = (sample::bare(), sample::bare());
         let nothing = |old: &Event, new: &Event| changed_fields(&EventSnapshot::of(old), new).is_empty();
         new.timezone = "Asia/Tokyo".to_owned();
@@ -180,8 +224,22 @@ mod tests {
     }
 
     fn moments() -> impl Strategy<Value = Option<DateOrTime>> {
-        let days = proptest::sample::select(vec!["2026-12-24", "2026-12-25", "9999-01-01", "0001-01-01"]);
-        let times = prop_oneof![Just(""), Just(" 00:00"), Just(" 17:00"), Just(" 17:00:30"), Just(" 23:30")];
+        let days = proptest::sample::select(vec![
+            "2026-12-24",
+            "2026-12-25",
+            "2026-10-25",
+            "9999-01-01",
+            "0001-01-01",
+        ]);
+        let times = prop_oneof![
+            Just(""),
+            Just(" 00:00"),
+            Just(" 00:30"),
+            Just(" 01:30"),
+            Just(" 17:00"),
+            Just(" 17:00:30"),
+            Just(" 23:30")
+        ];
         (days, times).prop_map(|(day, time)| moment(&format!("{day}{time}")))
     }
 
@@ -189,8 +247,17 @@ mod tests {
         let text = || {
             prop_oneof![Just("a".to_owned()), Just(" a\r\n".to_owned()), Just(String::new()), any::<String>()]
         };
-        let zone =
-            proptest::sample::select(vec!["UTC", "", "Europe/Berlin", "+01:00", "Not/AZone", "Asia/Kolkata"]);
+        let zone = proptest::sample::select(vec![
+            "UTC",
+            "",
+            "Etc/Zulu",
+            "Europe/Berlin",
+            "+01:00",
+            "Etc/GMT-1",
+            "Not/AZone",
+            "Asia/Kolkata",
+            "Asia/Calcutta",
+        ]);
         (text(), text(), text(), moments(), moments(), zone).prop_map(
             |(title, description, url, start, end, zone)| Event {
                 title,

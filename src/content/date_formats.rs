@@ -9,7 +9,7 @@ use icu_datetime::{
     DateTimeFormatterLoadError, FixedCalendarDateTimeFormatter, NoCalendarFormatter, input::Time,
 };
 use icu_locale_core::Locale;
-use icu_time::zone::IanaParser;
+use icu_time::zone::{IanaParser, TimeZone as Place};
 
 use crate::content::tag::Tag;
 
@@ -84,13 +84,19 @@ impl DateFormats {
         time.map(|time| written(&self.time.format(&time))).unwrap_or_default()
     }
 
-    /// The city that a zone of IANA is named for: `Berlin`, `Londres`. None for UTC and offsets.
-    pub fn city(&self, zone: &str) -> Option<String> {
-        let zone = IanaParser::new().parse(zone);
-        let id = zone.0.as_str();
-        let has_city = !matches!(id, "unk" | "gmt") && !id.starts_with("utc");
-        has_city.then(|| written(&self.city.format(&zone.without_offset())))
+    /// The city that a zone is named for: `Berlin`, `Londres`.
+    pub fn city(&self, place: Place) -> String {
+        written(&self.city.format(&place.without_offset()))
     }
+}
+
+/// The place that a zone of IANA is named for: the same for all of its names, such as `Asia/Calcutta` and `Asia/Kolkata`. None for UTC
+/// and offsets.
+pub(crate) fn place(zone: &str) -> Option<Place> {
+    let place = IanaParser::new().parse(zone);
+    let id = place.0.as_str();
+    let is_place = !matches!(id, "unk" | "gmt") && !id.starts_with("utc");
+    is_place.then_some(place)
 }
 
 fn gregorian(date: NaiveDate) -> Option<Date<Gregorian>> {
@@ -135,7 +141,7 @@ mod tests {
                 formats.day(date),
                 formats.month(date),
                 formats.time(time),
-                formats.city("Europe/Vienna").unwrap(),
+                formats.city(place("Europe/Vienna").unwrap()),
             ];
             assert_eq!(found.join("|"), expected, "{tag}");
         }
@@ -152,9 +158,10 @@ mod tests {
     #[test]
     fn offsets_are_no_cities() {
         for zone in ["UTC", "Etc/GMT+2", "GMT", "Zulu", "Middle-earth/Shire", ""] {
-            assert_eq!(formats("en").city(zone), None, "{zone}");
+            assert_eq!(place(zone), None, "{zone}");
         }
-        assert_eq!(formats("en").city("US/Eastern").as_deref(), Some("New York"));
-        assert_eq!(formats("en").city("Europe/Kyiv").as_deref(), Some("Kyiv"));
+        let city = |zone: &str| place(zone).map(|place| formats("en").city(place));
+        assert_eq!(city("US/Eastern").as_deref(), Some("New York"));
+        assert_eq!(city("Europe/Kyiv").as_deref(), Some("Kyiv"));
     }
 }

@@ -2,8 +2,9 @@
 //! names is read by `domain`, and how a language writes a date by `date_formats`.
 
 use chrono::{DateTime, FixedOffset, NaiveDate};
+use icu_time::TimeZone as Place;
 
-use crate::content::date_formats::DateFormats;
+use crate::content::date_formats::{DateFormats, place};
 use crate::content::local_span::{Local, LocalSpan};
 use crate::content::text::Form;
 use crate::content::timing::first_and_last_day;
@@ -138,13 +139,22 @@ impl Times {
 
     /// `Berlin time, UTC+1`; an offset alone where the zone is no place.
     fn zone(&self, clock: DateTime<FixedOffset>, zone: TimeZone) -> String {
-        let offset = offset(clock);
-        match (zone.name().and_then(|name| self.formats.city(name)), zone) {
-            (Some(city), _) => self.write("zone", &[("city", &city), ("offset", &offset)]),
-            // Also for a zone that is not known: a time of UTC is not taken for a local one.
-            (None, TimeZone::Offset(_)) if offset == "UTC" => "UTC+0".to_owned(),
-            (None, _) => offset,
+        match place_and_offset(clock, zone) {
+            (Some(place), offset) => {
+                self.write("zone", &[("city", &self.formats.city(place)), ("offset", &offset)])
+            }
+            (None, offset) => offset,
         }
+    }
+}
+
+/// What mails say of a zone in any language: the place that it is named for, if it is one, and the offset that its clocks have.
+pub(crate) fn place_and_offset(clock: DateTime<FixedOffset>, zone: TimeZone) -> (Option<Place>, String) {
+    let (place, offset) = (zone.name().and_then(place), offset(clock));
+    match zone {
+        // Also for a zone that is not known: a time of UTC is not taken for a local one.
+        TimeZone::Offset(_) if offset == "UTC" => (None, "UTC+0".to_owned()),
+        _ => (place, offset),
     }
 }
 
