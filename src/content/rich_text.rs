@@ -12,6 +12,7 @@ mod to_html;
 mod to_text;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Paragraphs, headings and items of lists, in order. No block is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,8 +57,8 @@ pub(crate) struct Run {
     pub text: String,
     /// How it looks.
     pub look: Look,
-    /// Where it leads to: what `target` has accepted.
-    pub href: Option<String>,
+    /// Where it leads to: what `target` has accepted. The pieces of one link share it.
+    pub href: Option<Arc<str>>,
 }
 
 /// How text looks.

@@ -254,6 +254,17 @@ fn bad_sources_take_little_time_and_space() {
 }
 
 #[test]
+fn a_link_without_an_end_is_not_repeated_without_an_end() {
+    let link = format!("<a href=\"https://example.org/{}\">", "x".repeat(1900));
+    for parts in ["a<p>", "a<li>", "<ul><li>a</ul>"] {
+        let source = link.clone() + &parts.repeat(SOURCE_MAX / parts.len());
+        let html = Description::read(&source, DescriptionFormat::Html).html();
+        let lengths = html.map(|html| html.len());
+        assert!(lengths.iter().all(|length| *length < 5_000_000), "{parts}: {lengths:?}");
+    }
+}
+
+#[test]
 fn a_long_text_is_cut() {
     let description = Description::read(&"wörd ".repeat(40_000), DescriptionFormat::Auto);
     let text = description.whole.to_text();

@@ -1,10 +1,15 @@
 //! Puts a text together from what a reader of a format finds, in any order and number: nothing that is missing or too much in
 //! the source makes a wrong text.
 
+use std::sync::Arc;
+
 use crate::content::rich_text::links::link_words;
 use crate::content::rich_text::target::{misleads, target};
 use crate::content::rich_text::{Block, BlockKind, DEPTH_MAX, Look, RichText, Run};
 use crate::text::clean::turns_direction;
+
+/// How many blocks one link may hold. Each repeats its address, and one without an end would hold all of the text.
+const LINK_BLOCKS_MAX: usize = 10;
 
 /// A text in the making.
 #[derive(Debug, Default)]
@@ -41,9 +46,11 @@ struct List {
 /// A link in the making.
 #[derive(Debug)]
 struct Link {
-    href: String,
-    /// Its first run.
+    href: Arc<str>,
+    /// Its first run in the block in the making.
     first: usize,
+    /// How many blocks it may still hold.
+    blocks_left: usize,
 }
 
 impl Builder {
@@ -163,13 +170,18 @@ impl Builder {
     pub fn start_link(&mut self, destination: &str) {
         self.end_link();
         if let Some(href) = target(destination) {
-            self.link = Some(Link { href, first: self.runs.len() });
+            let first = self.runs.len();
+            self.link = Some(Link { href: href.into(), first, blocks_left: LINK_BLOCKS_MAX });
         }
     }
 
     /// A link ends. It is none if its text names another place.
     pub fn end_link(&mut self) {
-        let Some(link) = self.link.take() else { return };
+        self.take_link();
+    }
+
+    fn take_link(&mut self) -> Option<Link> {
+        let link = self.link.take()?;
         let runs = self.runs.get_mut(link.first..).unwrap_or_default();
         let text: String = runs.iter().map(|run| run.text.as_str()).collect();
         if misleads(&text, &link.href) {
@@ -177,6 +189,7 @@ impl Builder {
                 run.href = None;
             }
         }
+        Some(link)
     }
 
     /// The text.
@@ -193,18 +206,21 @@ impl Builder {
 
     /// Ends the block in the making.
     fn flush(&mut self) {
-        let href = self.link.as_ref().map(|link| link.href.clone());
-        self.end_link();
+        let link = self.take_link();
         self.gap = Gap::None;
         let runs = std::mem::take(&mut self.runs);
-        if runs.iter().any(|run| !run.text.trim().is_empty()) {
+        let has_text = runs.iter().any(|run| !run.text.trim().is_empty());
+        if has_text {
             self.blocks.push(Block { kind: self.kind, runs });
         }
         if self.lists.is_empty() {
             self.kind = self.kind_outside_items();
         }
         // A link may hold several blocks.
-        self.link = href.map(|href| Link { href, first: 0 });
+        self.link = link.and_then(|Link { href, blocks_left, .. }| {
+            let blocks_left = blocks_left - usize::from(has_text);
+            (blocks_left > 0).then_some(Link { href, first: 0, blocks_left })
+        });
     }
 
     fn push(&mut self, text: &str) {
@@ -249,52 +265,4 @@ fn is_space(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn texts(text: &RichText) -> Vec<String> {
-        let runs = |block: &Block| block.runs.iter().map(|run| run.text.as_str()).collect();
-        text.blocks.iter().map(runs).collect()
-    }
-
-    #[test]
-    fn white_space_is_written_between_words_only() {
-        let mut builder = Builder::default();
-        builder.line_break();
-        builder.words("  one\n two ");
-        builder.line_break();
-        builder.words("three");
-        builder.line_break();
-        builder.words(" ");
-        builder.line_break();
-        builder.words("four\u{202e}\u{7} ");
-        builder.line_break();
-        assert_eq!(texts(&builder.finish()), ["one two\nthree", "four"]);
-    }
-
-    #[test]
-    fn what_is_too_much_or_missing_makes_no_wrong_text() {
-        let mut builder = Builder::default();
-        builder.end_list();
-        builder.end_item();
-        builder.end_link();
-        builder.strong(false);
-        builder.start_item();
-        builder.words("item");
-        builder.end_block();
-        builder.words("of two lines");
-        (0..100).for_each(|_| builder.start_list(Some(u64::MAX)));
-        builder.start_item();
-        builder.start_item();
-        builder.words("deep");
-        builder.start_link("https://example.org/");
-        builder.words("here");
-        (0..101).for_each(|_| builder.end_list());
-        builder.words("end");
-        let text = builder.finish();
-        assert_eq!(texts(&text), ["item\nof two lines", "deephere", "end"]);
-        assert_eq!(text.blocks[1].kind, BlockKind::Item { depth: 2, number: Some(u64::MAX) });
-        assert_eq!(text.blocks[2].kind, BlockKind::Paragraph);
-        assert_eq!(text.blocks[2].runs[0].href.as_deref(), Some("https://example.org/"), "as in a browser");
-    }
-}
+mod tests;

@@ -58,8 +58,7 @@ fn begin_of(run: &Run, max: usize, is_first: bool) -> Option<Run> {
         0 if is_first => cluster_boundary(&run.text, end),
         words => words,
     };
-    let href =
-        run.href.as_deref().filter(|href| address_beside(&run.text, href).is_some()).map(str::to_owned);
+    let href = run.href.clone().filter(|href| address_beside(&run.text, href).is_some());
     (end > 0).then(|| Run { text: run.text[..end].to_owned(), look: run.look, href })
 }
 

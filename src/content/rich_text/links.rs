@@ -1,6 +1,7 @@
 //! Makes links of the web addresses, mail addresses and phone numbers in words.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use linkify::{LinkFinder, LinkKind};
 
@@ -71,13 +72,13 @@ fn link_words_in(block: &mut Block, left: &mut usize) {
             *left -= 1;
             block.runs.extend(piece(run, end..range.start, None));
             end = range.end;
-            block.runs.extend(piece(run, range, Some(href)));
+            block.runs.extend(piece(run, range, Some(href.into())));
         }
         block.runs.extend(piece(run, end..run.text.len(), None));
     }
 }
 
-fn piece(run: &Run, range: Range<usize>, href: Option<String>) -> Option<Run> {
+fn piece(run: &Run, range: Range<usize>, href: Option<Arc<str>>) -> Option<Run> {
     (!range.is_empty()).then(|| Run { text: run.text[range].to_owned(), look: run.look, href })
 }
 
