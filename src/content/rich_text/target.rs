@@ -9,9 +9,10 @@ use crate::text::links::may_become_link;
 /// Longest mail address (RFC 5321 section 4.5.3.1).
 const ADDRESS_MAX: usize = 254;
 
-/// How the names of files end that look like domains.
+/// How the names of files end that look like domains. A name of a file has none of `IN_ADDRESS`.
 const FILES: [&str; 10] =
     [".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".jpg", ".png", ".html"];
+const IN_ADDRESS: &[char] = &['/', ':', '?', '#', '@', '\\', '／', '：', '？', '＃', '＠', '﹕', '﹫'];
 
 /// What stands for itself in the address of a `mailto:` link (RFC 6068 section 2).
 const IN_MAILTO: &AsciiSet = &NON_ALPHANUMERIC
@@ -80,8 +81,14 @@ fn after_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
 /// Whether the text of a link names a web address, a domain or a mail address other than the one that the link leads to: the trick of
 /// mails that steal passwords.
 pub(crate) fn misleads(text: &str, href: &str) -> bool {
-    let mut words = text.split_whitespace().filter(|word| may_become_link(word)).map(str::to_lowercase);
-    words.any(|word| !leads_to(word.trim_matches(is_around), &href.to_lowercase()))
+    let mut words =
+        text.split_whitespace().filter(|word| may_become_link(word)).map(str::to_lowercase).peekable();
+    if words.peek().is_none() {
+        return false;
+    }
+    // Once for all words: a text may consist of them.
+    let host = host(&href.to_lowercase());
+    words.any(|word| !leads_to(word.trim_matches(is_around), href, host.as_deref()))
 }
 
 /// What may stand around an address in a sentence.
@@ -89,16 +96,17 @@ fn is_around(c: char) -> bool {
     c.is_ascii_punctuation() && c != '/'
 }
 
-/// Whether `href` leads to the place that `word` names.
-fn leads_to(word: &str, href: &str) -> bool {
-    if FILES.iter().any(|ending| word.ends_with(ending)) {
+/// Whether `href`, which is on this host, leads to the place that `word` names.
+fn leads_to(word: &str, href: &str, host_of_href: Option<&str>) -> bool {
+    if FILES.iter().any(|ending| word.ends_with(ending)) && !word.contains(IN_ADDRESS) {
         return true;
     }
     if word.contains('@') && !word.contains("://") {
-        return href.starts_with("mailto:") && href.contains(word);
+        let named = if word.starts_with("mailto:") { target(word) } else { mail(word) };
+        return named.is_some_and(|named| named.eq_ignore_ascii_case(href));
     }
     let named = if word.contains("://") { word.to_owned() } else { format!("http://{word}") };
-    match (host(&named), host(href)) {
+    match (host(&named), host_of_href) {
         (Some(named), Some(host)) => host == named || host.ends_with(&format!(".{named}")),
         _ => false,
     }
@@ -165,6 +173,9 @@ mod tests {
             "bank.example",
             "ann@bank.example",
             "https://evil.example@bank.example",
+            "https://bank.example/login.html",
+            "bank.example/terms.pdf",
+            "www.bank.example?page=1.html",
         ] {
             assert!(misleads(text, href), "{text}");
         }
@@ -176,5 +187,8 @@ mod tests {
         assert!(!misleads("example.org", "https://www.events.example.org/"));
         assert!(!misleads("Ann@example.org", "mailto:ann@example.org"));
         assert!(misleads("ann@example.org", "mailto:bob@evil.example"));
+        assert!(misleads("ann@example.org", "mailto:ann@example.org.evil.example"));
+        assert!(misleads("ann@example.org", "mailto:joann@example.org"));
+        assert!(!misleads("(mailto:Jürgen&Ann@example.org).", "mailto:j%C3%BCrgen%26ann@EXAMPLE.org"));
     }
 }
