@@ -148,11 +148,7 @@ impl Html {
     }
 
     fn escaped(&mut self, text: &str) {
-        let mut escaped = Vec::with_capacity(text.len());
-        // Writing into memory cannot fail.
-        if tera::escape_html(text, &mut escaped).is_ok() {
-            self.out.push_str(&String::from_utf8_lossy(&escaped));
-        }
+        self.out.push_str(&layout::escape(text));
     }
 
     /// Long lines are wrapped in the source only, so that a mail of plain ASCII needs no encoding. No value of an attribute has a
