@@ -155,14 +155,20 @@ fn has_own_words(source: &Source) -> bool {
     source.origin == Origin::Own && !is_multilingual()
 }
 
-/// Whether each tag that has to do with what is personal just writes it.
+/// Whether each tag that has to do with what is personal just writes it, and nothing reads what is written: a filter, a variable or the
+/// body of a component could have it, also by a block or an include.
 fn leaves_blanks(source: &str) -> bool {
     let tags = |open, close| source.split(open).skip(1).filter_map(move |tag: &str| tag.split(close).next());
     let is_personal =
         |tag: &str| view::PERSONAL.iter().chain(&["__tera_context"]).any(|name| tag.contains(name));
     let just_writes =
         |tag: &str| ["greeting", "json_ld", "if json_ld"].contains(&tag.trim_matches('-').trim());
-    tags("{{", "}}").chain(tags("{%", "%}")).all(|tag| !is_personal(tag) || just_writes(tag))
+    let reads_written = |tag: &str| {
+        let tag = tag.trim_start_matches('-').trim_start();
+        ["filter", "endset", "<"].iter().any(|begin| tag.starts_with(begin))
+    };
+    !tags("{%", "%}").any(reads_written)
+        && tags("{{", "}}").chain(tags("{%", "%}")).all(|tag| !is_personal(tag) || just_writes(tag))
 }
 
 #[cfg(test)]

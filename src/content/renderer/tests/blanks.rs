@@ -1,6 +1,7 @@
 //! Mails that are rendered once and filled in are as if each were rendered.
 
 use super::*;
+use crate::content::catalogue::built_in_frame;
 
 /// A frame that looks at the participant is rendered for each mail; it says the same.
 #[test]
@@ -36,5 +37,29 @@ fn filled_mails_are_as_rendered_ones() {
                 }
             }
         }
+    }
+}
+
+/// The built-in templates, and this behind all of the text part.
+fn with_text_behind(behind: &str) -> Templates {
+    let dir = tempfile::tempdir().unwrap();
+    let base = built_in_frame("base.txt").unwrap();
+    fs::write(dir.path().join("base.txt"), format!("{base}\n{behind}")).unwrap();
+    Templates::load(&ContentConfig::with_templates(dir.path())).unwrap()
+}
+
+/// What reads the greeting would read a blank.
+#[test]
+fn what_reads_the_greeting_is_rendered_for_each_mail() {
+    for (behind, expected) in [
+        ("{% filter wordcount %}{{ greeting }}{% endfilter %}", "3"),
+        ("{%- set hi %}{{ greeting }}{% endset %}{{ hi | length }}", "16"),
+        ("{% set hi %}{{ greeting }}{% endset %}{{ hi | truncate(length=6) }}", "Hi Ada…"),
+    ] {
+        let templates = with_text_behind(behind);
+        let facts = NotificationFacts::of_event(Kind::Created, sample::full());
+        let context = templates.notification_context(&facts).unwrap();
+        let mail = templates.render(&context, &sample::ada()).unwrap();
+        assert_eq!(mail.text(MediaType::Plain).lines().last(), Some(expected), "{behind}");
     }
 }
