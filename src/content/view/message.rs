@@ -6,7 +6,7 @@ use crate::content::layout;
 use crate::content::rich_text::RichText;
 use crate::content::view::{EVENT, NOTICE, line, line_or_none, web_address};
 use crate::domain::message::details::{MessageDetails, Notice, Routed};
-use crate::text::clean::{cut, one_line};
+use crate::text::clean::{cut, one_line, printable};
 
 /// Fields of a publisher's own.
 type Fields = serde_json::Map<String, serde_json::Value>;
@@ -82,9 +82,9 @@ fn fields_without_values(names: &[&'static str]) -> Map {
     names.iter().map(|name| ((*name).into(), Value::none())).collect()
 }
 
-/// Texts in it are cleaned, and may have several lines.
+/// Names and texts in it are cleaned, and may have several lines.
 fn cleaned(fields: &Fields) -> Value {
-    let clean = |(name, value): (&String, &serde_json::Value)| (name.clone().into(), json(value));
+    let clean = |(name, value): (&String, &serde_json::Value)| (printable(name).into(), json(value));
     fields.iter().map(clean).collect::<Map>().into()
 }
 

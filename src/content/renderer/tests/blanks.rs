@@ -63,3 +63,15 @@ fn what_reads_the_greeting_is_rendered_for_each_mail() {
         assert_eq!(mail.text(MediaType::Plain).lines().last(), Some(expected), "{behind}");
     }
 }
+
+/// One could be a blank.
+#[test]
+fn names_of_fields_have_no_control_characters() {
+    let templates = with_text_behind("{% for name, value in metadata %}{{ name }}\n{{ value }}{% endfor %}");
+    let metadata = serde_json::json!({ "\0g\0": "value" }).as_object().unwrap().clone();
+    let details = MessageDetails { metadata, ..MessageDetails::default() };
+    let facts = NotificationFacts { details, ..NotificationFacts::of_event(Kind::Created, sample::full()) };
+    let mail = templates.render(&templates.notification_context(&facts).unwrap(), &sample::ada()).unwrap();
+    let text = mail.text(MediaType::Plain);
+    assert!(text.ends_with("\ng\nvalue\n"), "{text}");
+}
