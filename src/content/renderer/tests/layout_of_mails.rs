@@ -107,6 +107,26 @@ fn a_mail_shows_whose_it_is() {
 }
 
 #[test]
+fn an_address_that_begins_with_the_name_says_it_once() {
+    let footer = |address: &str| {
+        let mail = render_with(
+            &ContentConfig { postal_address: Some(address.to_owned()), ..branded() },
+            Kind::Created,
+        );
+        let html = mail.text(MediaType::Html).rsplit_once("Bring a friend.").unwrap().1.to_owned();
+        let text = mail.text(MediaType::Plain).rsplit_once("Bring a friend.\n\n").unwrap().1.to_owned();
+        (html.matches("Berlin &lt;Events&gt;").count(), text)
+    };
+    for (address, times, text) in [
+        ("Berlin <Events>\nLinden Street 7", 1, "Berlin <Events>, Linden Street 7\n"),
+        ("Berlin <Events> GmbH, Linden Street 7", 1, "Berlin <Events> GmbH, Linden Street 7\n"),
+        ("Berlin <Events>street 7", 2, "Berlin <Events>\nBerlin <Events>street 7\n"),
+    ] {
+        assert_eq!(footer(address), (times, text.to_owned()));
+    }
+}
+
+#[test]
 fn without_a_brand_there_is_no_trace_of_one() {
     let mail = render(Kind::Created, &sample::full(), &sample::ada());
     for absent in ["<img", "Contact", "Questions", "class=\"sender", "<strong><bdi></bdi>"] {
