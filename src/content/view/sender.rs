@@ -7,6 +7,7 @@ use crate::config::content::brand::Brand;
 use crate::config::content::contact::Contact;
 use crate::content::layout;
 use crate::content::rich_text::RichText;
+use crate::content::rich_text::target::mailto;
 use crate::content::view::map;
 use crate::text::clean::one_line;
 use crate::text::color::{Color, TEXT_CONTRAST};
@@ -72,17 +73,10 @@ fn contact(contact: &Contact) -> String {
 /// Where a click on the contact leads to.
 fn contact_url(contact: &Contact) -> Option<String> {
     match contact {
-        Contact::Address(address) => Some(format!("mailto:{}", percent_encoded(address))),
+        Contact::Address(address) => Some(mailto(address)),
         Contact::Url(url) => Some(url.clone()),
         Contact::Text(_) => None,
     }
-}
-
-/// An address in ASCII as RFC 6068 section 2 wants it in a URL.
-fn percent_encoded(address: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@.-_~+".contains(c);
-    let encoded = |c: char| if is_plain(c) { c.to_string() } else { format!("%{:02X}", u32::from(c)) };
-    address.chars().map(encoded).collect()
 }
 
 /// Its lines on one.
@@ -134,7 +128,7 @@ mod tests {
         for (contact, url) in [
             (
                 Contact::Address("o'neil&co?x=%@example.org".to_owned()),
-                "mailto:o%27neil%26co%3Fx%3D%25@example.org",
+                "mailto:o'neil%26co%3Fx%3D%25@example.org",
             ),
             (Contact::Url("https://example.org/help".to_owned()), "https://example.org/help"),
             (Contact::Text("+49 30 123".to_owned()), ""),
