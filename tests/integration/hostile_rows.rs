@@ -73,6 +73,8 @@ fn hostile_names_are_shown_as_text() {
             assert_eq!(part.contains("Hello,"), could_become_link, "{wanted:?}: {part}");
             assert!(!part.contains("evil"), "{part}");
         }
+        // The structured data of fanmail's own.
+        let html = html.replacen("<script type=\"application/ld+json\">", "", 1);
         for tag in ["<script", "<h1>Pwned", "<a href='java"] {
             assert!(!html.contains(tag), "{html}");
         }
