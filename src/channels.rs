@@ -10,7 +10,7 @@ use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::content::error::TemplateError;
 use crate::content::renderer::{NotificationContext, Templates};
 use crate::domain::event_snapshot::EventSnapshot;
-use crate::domain::ids::NotificationId;
+use crate::domain::notification::Notification;
 use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::domain::participant::Participant;
@@ -85,18 +85,19 @@ pub struct PreparedNotification {
 }
 
 impl PreparedNotification {
-    /// Renders what is the same for every participant.
+    /// Renders what is the same for every participant. The headers name the kind of the notification, also in a mail that reads as
+    /// another one.
     ///
     /// # Errors
     /// When a route has named templates that are not there any more.
     pub fn new(
-        id: NotificationId,
+        notification: &Notification,
         facts: &NotificationFacts,
         templates: &Templates,
     ) -> Result<Self, TemplateError> {
-        let event_id = facts.event.as_ref().map(|event| event.id);
+        let Notification { id, kind, event_id, .. } = *notification;
         Ok(Self {
-            mail_headers: NotificationHeaders::new(id, facts.kind, event_id),
+            mail_headers: NotificationHeaders::new(id, kind, event_id),
             context: templates.notification_context(facts)?,
         })
     }

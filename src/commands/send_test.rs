@@ -19,9 +19,12 @@ use crate::commands::mail_subject::SubjectArgs;
 use crate::config::Config;
 use crate::config::email::relay::Relay;
 use crate::config::email::{EmailConfig, Route};
+use crate::domain::audience::Audience;
 use crate::domain::ids::NotificationId;
 use crate::domain::kind::Kind;
+use crate::domain::notification::Notification;
 use crate::domain::participant::Participant;
+use crate::domain::priority::Priority;
 use crate::exit_code::MISCONFIGURED;
 use crate::text::clean::printable;
 
@@ -86,7 +89,15 @@ fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
     let templates = channels::templates(&config.content)?;
     // A number that no notification has, and another one for each test: mail systems drop a mail whose Message-ID they know.
     let id = NotificationId(Utc::now().timestamp_millis());
-    let notification = PreparedNotification::new(id, &subject.facts(args.kind), &templates)?;
+    let facts = subject.facts(args.kind);
+    let notification = Notification {
+        id,
+        kind: args.kind,
+        event_id: facts.event.as_ref().map(|event| event.id),
+        audience: Audience::Given { count: 1 },
+        priority: Priority::default(),
+    };
+    let notification = PreparedNotification::new(&notification, &facts, &templates)?;
     let content = templates.render(&notification.context, &participant)?;
     Ok(composer.compose(&notification.mail_headers, &participant, &args.to, content, Utc::now())?)
 }

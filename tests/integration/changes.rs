@@ -135,6 +135,9 @@ fn who_joined_between_is_told_what_it_is(system: System) {
     scenario.publish("UPDATED");
     scenario.wait_for_acks(2);
     assert_eq!(subjects(&scenario, 2), are("You're registered", 3));
+    let received = scenario.smtp.log().received;
+    let updated = received.iter().filter(|mail| mail.header("Feedback-ID").contains(":updated:"));
+    assert_eq!(updated.count(), 3, "it is a mail of the UPDATED all the same");
     assert_eq!(scenario.ledger.count("deliveries WHERE detail = 'nothing changed'"), PEOPLE);
     change(&scenario, "location = 'Another place'");
     scenario.seed(EVENT, PEOPLE + 5);

@@ -34,7 +34,7 @@ pub(super) fn prepare(
     reports: Sender<Report>,
 ) -> Result<(FanOutHandle, Option<Previous>), Halt> {
     let Told { facts, snapshot } = told(context, claim)?;
-    let prepared = PreparedNotification::new(claim.notification.id, &facts, &context.templates)?;
+    let prepared = PreparedNotification::new(&claim.notification, &facts, &context.templates)?;
     let previous = previous::find(context, &claim.notification, &facts, &prepared)?;
     let handle = FanOutHandle::new(Arc::clone(&claim.held), prepared, reports);
     Ok((handle.with_snapshot(snapshot).listed(claim.notification.audience.is_listed()), previous))

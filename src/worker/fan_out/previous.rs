@@ -152,7 +152,7 @@ impl Previous {
             return Ok(first.clone());
         }
         let facts = NotificationFacts { kind: Kind::Created, ..self.facts.clone() };
-        let prepared = PreparedNotification::new(self.notification.id, &facts, templates)?;
+        let prepared = PreparedNotification::new(&self.notification, &facts, templates)?;
         Ok(self.first.insert(OwnMail(Arc::new(prepared))).clone())
     }
 

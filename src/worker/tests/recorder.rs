@@ -37,7 +37,7 @@ pub(super) fn open(worker: &TestWorker) -> (Arc<FanOutHandle>, Receiver<Report>)
     let (sender, reports) = unbounded();
     let event = worker.store.find_event(EventId::Number(123)).unwrap().unwrap();
     let prepared = PreparedNotification::new(
-        notification.id,
+        &notification,
         &NotificationFacts::of_event(notification.kind, event),
         &worker.context.templates,
     )
