@@ -22,6 +22,7 @@ const NAMES: [&str; 9] = [
 fn hostile_names_are_shown_as_text() {
     let scenario = Scenario::with_relay("hostile-rows", NAMES.len()).build();
     let people = scenario.people();
+    scenario.ledger.execute("UPDATE participants SET locale = 'en-GB'");
     for (person, name) in people.iter().zip(NAMES) {
         let name =
             name.replace('\'', "''").replace('\r', "' || char(13) || '").replace('\n', "' || char(10) || '");
