@@ -20,7 +20,8 @@ use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
 use crate::domain::session::SessionNumbers;
-use crate::http::server::{self, HttpError};
+use crate::http::probes;
+use crate::http::server::{self, HttpError, HttpServer};
 use crate::observe::events::routes::ToldKeys;
 use crate::observe::health::Monitor;
 use crate::observe::logging;
@@ -115,11 +116,9 @@ impl Runtime {
     ///
     /// # Errors
     /// When the address is taken or is not this machine's.
-    pub fn serve_http(&self, config: &Config) -> Result<(), HttpError> {
-        if let Some(addr) = config.worker.http_addr {
-            server::serve(addr, self.monitor.clone())?;
-        }
-        Ok(())
+    pub fn serve_http(&self, config: &Config) -> Result<Option<HttpServer>, HttpError> {
+        let serve = |addr| server::serve(addr, probes::routes(self.monitor.clone()));
+        config.worker.http_addr.map(serve).transpose()
     }
 
     /// Opens the database, and waits for one that is away. `None` when a shutdown is requested first.
@@ -241,6 +240,13 @@ fn exit_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let (thread, backtrace) = (std::thread::current(), std::backtrace::Backtrace::capture());
         let name = thread.name().unwrap_or("without a name");
+        if name == server::THREAD {
+            // Clients of the HTTP server must not be able to end the worker.
+            log::error!(
+                "a request was not answered because of a bug in fanmail: {panic}; backtrace: {backtrace}"
+            );
+            return;
+        }
         log::error!("stopping because of a bug in fanmail: thread {name} {panic}; backtrace: {backtrace}");
         std::process::exit(1);
     }));

@@ -58,6 +58,18 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(imports.is_empty(), "these files import each other in a circle:\n{imports:#?}");
 }
 
+#[test]
+fn only_the_http_server_is_async() {
+    let mut sources = BTreeMap::new();
+    read_sources(Path::new("src"), &mut sources);
+    let words =
+        ["tokio::", "hyper::", "hyper_util::", "axum::", "tower_http::", "async fn", "async move", "async {"];
+    for (file, text) in sources.iter().filter(|(file, _)| !file.starts_with("http/")) {
+        let found: Vec<_> = words.iter().filter(|word| text.contains(**word)).collect();
+        assert!(found.is_empty(), "{file} has {found:?}");
+    }
+}
+
 /// The lines of the table, top to bottom. Names separated by `,` may import each other, those separated by `|` not.
 fn layers() -> Vec<Vec<Vec<String>>> {
     let text = fs::read_to_string("docs/architecture.md").unwrap();

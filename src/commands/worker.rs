@@ -83,7 +83,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     // Before anything else: in a wrong directory, nothing is as it should be.
     database::refuse_missing_default(config)?;
     let runtime = Runtime::start(config)?;
-    runtime.serve_http(config)?;
+    let http = runtime.serve_http(config)?;
     let routes = routes::load(&config.worker)?;
     let templates = channels::templates_for(&config.content, routes.as_deref())?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
@@ -148,6 +148,9 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         return Err(unusable_queue.into());
     }
     ensure!(stopping, "the broker thread ended by itself");
+    if let Some(http) = http {
+        http.finish();
+    }
     log::info!("stopped cleanly");
     Ok(if has_hung { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -1,28 +1,40 @@
-//! `GET /healthz` and `GET /metrics`. `server` reads requests and writes responses.
+//! `GET /healthz` and `GET /metrics`, and what is said of every other path.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 
 use crate::observe::health::Monitor;
 
-/// A response with a plain-text body.
-pub(crate) struct Response {
-    /// Status code and reason phrase, and headers beyond those of every response.
-    pub status: &'static str,
-    /// The text.
-    pub body: String,
+/// The text format of Prometheus, which is plain text.
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers with the state of this process.
+pub fn routes(monitor: Monitor) -> Router {
+    let only_get = || async { text(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n") };
+    let not_found = || async { text(StatusCode::NOT_FOUND, "not found; available: /healthz and /metrics\n") };
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .method_not_allowed_fallback(only_get)
+        .fallback(not_found)
+        .with_state(monitor)
 }
 
-/// Answers one request. `target` is the request target (RFC 9112, section 3.2); its query is ignored.
-pub(crate) fn respond(method: &str, target: &str, Monitor { health, metrics }: &Monitor) -> Response {
-    let path = target.split('?').next().unwrap_or_default();
-    let (status, body) = match (method, path) {
-        ("GET", "/healthz") => match health.problems() {
-            none if none.is_empty() => ("200 OK", format!("ok\n{}", health.notes())),
-            problems => ("503 Service Unavailable", problems + &health.notes()),
-        },
-        ("GET", "/metrics") => ("200 OK", metrics.render()),
-        (_, "/healthz" | "/metrics") => {
-            ("405 Method Not Allowed\r\nAllow: GET", "only GET is allowed\n".to_owned())
-        }
-        _ => ("404 Not Found", "not found; available: /healthz and /metrics\n".to_owned()),
-    };
-    Response { status, body }
+async fn healthz(State(Monitor { health, .. }): State<Monitor>) -> Response {
+    match health.problems() {
+        none if none.is_empty() => text(StatusCode::OK, format!("ok\n{}", health.notes())),
+        problems => text(StatusCode::SERVICE_UNAVAILABLE, problems + &health.notes()),
+    }
+}
+
+async fn metrics(State(Monitor { metrics, .. }): State<Monitor>) -> Response {
+    text(StatusCode::OK, metrics.render())
+}
+
+fn text(status: StatusCode, body: impl IntoResponse) -> Response {
+    (status, [(CONTENT_TYPE, PLAIN)], body).into_response()
 }
