@@ -31,6 +31,10 @@ fn one_mail_goes_to_one_address_and_the_ledger_is_unchanged() {
     let first = String::from_utf8_lossy(&log.received[0].raw);
     assert!(first.contains(&format!("To: {} <me@example.net>", second.name)), "{first}");
     assert!(first.contains("Lantern Evening") && !first.contains(&second.email), "{first}");
+    // Its entry is not that of the event: a calendar would not take the changes of notifications any more.
+    let real = scenario.ledger.message_id(1, 1);
+    let tag = real.strip_prefix("<n1.p1.").and_then(|rest| rest.split('@').next()).unwrap();
+    assert!(first.contains(&format!("UID:fanmail-{tag}test-event-{EVENT}")), "{first}");
     for table in ["notifications", "deliveries", "deferrals", "outbox"] {
         assert_eq!(scenario.ledger.count(table), 0, "{table}");
     }
