@@ -7,8 +7,11 @@ use linkify::{LinkFinder, LinkKind};
 
 use crate::content::rich_text::{Block, Found, RichText, Run, phone, target};
 
-/// Most links that are made of words in one text: each adds a hundred bytes to every mail.
+/// Most links in one text: each adds a hundred bytes to every mail.
 const LINKS_MAX: usize = 100;
+
+/// The length of their addresses together, in bytes.
+const ADDRESSES_MAX: usize = 20_000;
 
 /// The addresses and phone numbers in `text`, in order: with `http://`, `https://` or `www.`; domains alone are none. An address
 /// that could mislead is none either: one with a user name before its domain.
@@ -38,24 +41,46 @@ fn begins_as_address(text: &str) -> bool {
     ["http://", "https://", "www."].into_iter().any(begins)
 }
 
-/// Makes links in all blocks, of what is no link yet.
+/// How many links may still follow.
+struct Left {
+    links: usize,
+    bytes: usize,
+}
+
+impl Left {
+    /// Whether one to `href` may follow. Then it counts.
+    fn take(&mut self, href: &str) -> bool {
+        let (Some(links), Some(bytes)) = (self.links.checked_sub(1), self.bytes.checked_sub(href.len()))
+        else {
+            return false;
+        };
+        *self = Self { links, bytes };
+        true
+    }
+}
+
+/// Makes links in all blocks, of what is no link yet. Those beyond what a text may have are words, wherever they come from.
 pub(crate) fn link_words(text: &mut RichText) {
-    let mut left = LINKS_MAX;
+    let mut left = Left { links: LINKS_MAX, bytes: ADDRESSES_MAX };
     for block in &mut text.blocks {
         // Most texts have nothing to find.
         if block.runs.iter().any(|run| {
-            memchr::memchr3(b'.', b'@', b'+', run.text.as_bytes()).is_some() || run.text.contains("00")
+            run.href.is_some()
+                || memchr::memchr3(b'.', b'@', b'+', run.text.as_bytes()).is_some()
+                || run.text.contains("00")
         }) {
             link_words_in(block, &mut left);
         }
     }
 }
 
-fn link_words_in(block: &mut Block, left: &mut usize) {
+fn link_words_in(block: &mut Block, left: &mut Left) {
     let runs = std::mem::take(&mut block.runs);
     for (number, run) in runs.iter().enumerate() {
-        if run.href.is_some() {
-            block.runs.push(run.clone());
+        if let Some(href) = &run.href {
+            let goes_on = block.runs.last().is_some_and(|last| last.href.as_ref() == Some(href));
+            let href = Some(href).filter(|href| goes_on || left.take(href)).cloned();
+            block.runs.push(Run { href, ..run.clone() });
             continue;
         }
         let ends_word = |text: Option<char>| text.is_none_or(char::is_whitespace);
@@ -66,10 +91,9 @@ fn link_words_in(block: &mut Block, left: &mut usize) {
             // Half of an address, if its other half looks otherwise.
             let is_whole =
                 (range.start > 0 || ends_word(before)) && (range.end < run.text.len() || ends_word(after));
-            if !is_whole || *left == 0 {
+            if !is_whole || !left.take(&href) {
                 continue;
             }
-            *left -= 1;
             block.runs.extend(piece(run, end..range.start, None));
             end = range.end;
             block.runs.extend(piece(run, range, Some(href.into())));
@@ -84,7 +108,10 @@ fn piece(run: &Run, range: Range<usize>, href: Option<Arc<str>>) -> Option<Run> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::content::description::html;
     use crate::content::rich_text::{BlockKind, Look};
 
     fn found(text: &str) -> Vec<(&str, String)> {
@@ -144,5 +171,18 @@ mod tests {
     fn the_number_of_links_is_bounded() {
         let text = RichText::plain(&"a@b.example ".repeat(4000));
         assert_eq!(text.blocks[0].runs.iter().filter(|run| run.href.is_some()).count(), LINKS_MAX);
+        let in_html = |length: usize| {
+            let path = "x".repeat(length);
+            let links = (0..600).map(|n| format!("<a href='https://example.org/{n}/{path}'><b>a</b>b</a> "));
+            html::read(&links.collect::<String>())
+        };
+        for (length, most) in [(1, LINKS_MAX), (400, ADDRESSES_MAX / 400)] {
+            let text = in_html(length);
+            let hrefs: BTreeSet<_> =
+                text.blocks[0].runs.iter().filter_map(|run| run.href.as_deref()).collect();
+            assert!(hrefs.len() <= most && hrefs.len() > most / 2, "{}", hrefs.len());
+            assert!(text.to_text().starts_with("ab (https://example.org/0/x"));
+            assert!(text.to_text().ends_with(" ab"), "the words stay");
+        }
     }
 }
