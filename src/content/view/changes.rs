@@ -27,8 +27,12 @@ impl Changes {
         let (Some(previous), Some(event)) = (&facts.previous, &facts.event) else { return Self(Vec::new()) };
         let then = previous.event(event.id);
         let old = view::event(&then, std::iter::empty(), times);
-        let change =
-            |field| Change { field, old: old_text(field, &then, &old, new), new: text(field, event, new) };
+        let change = |field| Change {
+            field,
+            old: old_text(field, &then, &old, new),
+            new: text(field, event, new),
+            is_gone: is_gone(field, event, new),
+        };
         Self(changed_fields(previous, event).into_iter().map(change).collect())
     }
 
@@ -44,19 +48,22 @@ impl Changes {
 
     /// In words, such as "New time and new place."; empty if nothing has changed.
     pub fn sentence(&self, words: &Words) -> String {
-        let has = |field: Field| self.find(field.as_str()).is_some();
+        let has_new = |field: Field| self.find(field.as_str()).is_some_and(|change| !change.is_gone);
+        let are_together = has_new(Field::When) && has_new(Field::Location);
+        // The sentence about the time says it, too.
         let is_told = |field: Field| match field {
-            // The sentence about the time says it, too.
-            Field::Location | Field::TimeZone => !has(Field::When),
+            Field::Location => !are_together,
+            Field::TimeZone => self.find(Field::When.as_str()).is_none(),
             _ => true,
         };
-        let name = |field: Field| match field {
-            Field::When if has(Field::Location) => "changed_when_and_location".to_owned(),
-            _ => format!("changed_{}", field.as_str()),
+        let name = |change: &Change| match change.field {
+            Field::When if are_together => "changed_when_and_location".to_owned(),
+            field if change.is_gone => format!("changed_no_{}", field.as_str()),
+            field => format!("changed_{}", field.as_str()),
         };
-        let told = self.0.iter().map(|change| change.field).filter(|field| is_told(*field));
+        let told = self.0.iter().filter(|change| is_told(change.field));
         let sentences: Vec<String> =
-            told.map(|field| words.write(&name(field), Form::Plain, |_| None)).collect();
+            told.map(|change| words.write(&name(change), Form::Plain, |_| None)).collect();
         sentences.join(" ")
     }
 
@@ -71,11 +78,13 @@ struct Change {
     field: Field,
     old: Value,
     new: Value,
+    /// Whether the event does not have it any more.
+    is_gone: bool,
 }
 
 impl Change {
     fn view(&self) -> Value {
-        let Self { field, old, new } = self;
+        let Self { field, old, new, .. } = self;
         let fields = [("field", field.as_str().into()), ("old", old.clone()), ("new", new.clone())];
         fields.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map>().into()
     }
@@ -88,6 +97,14 @@ fn old_text(field: Field, then: &Event, old: &Value, new: &Value) -> Value {
     match field {
         Field::When if is_same_day && time.as_str().is_some_and(|time| !time.is_empty()) => time,
         _ => text(field, then, old),
+    }
+}
+
+/// Whether the event has nothing in this field.
+fn is_gone(field: Field, event: &Event, view: &Value) -> bool {
+    match field {
+        Field::Description => event.description.as_deref().is_none_or(|text| text.trim().is_empty()),
+        _ => text(field, event, view).is_none(),
     }
 }
 
@@ -198,11 +215,42 @@ mod tests {
                 sentence(|event| event.timezone = "Europe/Paris".to_owned()),
                 sentence(|event| event.location = None),
                 sentence(|event| (event.location, event.ends_at) = (None, None)),
+                sentence(|event| (event.location, event.ends_at) = (Some("x".to_owned()), None)),
+                sentence(|event| event.location = Some("x".to_owned())),
                 sentence(|event| event.title = "x".to_owned()),
                 sentence(|event| event.url = None),
+                sentence(|event| event.url = Some("https://example.org".to_owned())),
                 sentence(|event| event.description = None),
+                sentence(|event| event.description = Some("x".to_owned())),
             ];
             assert!(said.iter().all(|sentence| sentence.ends_with('.')), "{}: {said:?}", texts.tag);
         }
+    }
+
+    #[test]
+    fn what_is_gone_is_not_called_new() {
+        let texts = Texts::built_in().unwrap();
+        let words = Words::new(Tag::ENGLISH, [&texts[0]]);
+        let sentence = |change: fn(&mut Event)| changes(change).sentence(&words);
+        assert_eq!(
+            sentence(|event| (event.starts_at, event.ends_at) = (None, None)),
+            "The time is not fixed any more."
+        );
+        assert_eq!(
+            sentence(|event| (event.location, event.ends_at) = (None, None)),
+            "New time. The place is not fixed any more."
+        );
+        assert_eq!(
+            sentence(|event| (event.location, event.starts_at) = (Some("x".to_owned()), None)),
+            "The time is not fixed any more. New place."
+        );
+        assert_eq!(
+            sentence(|event| event.url = Some("javascript:x".to_owned())),
+            "There is no web page any more."
+        );
+        assert_eq!(
+            sentence(|event| event.description = Some(" ".to_owned())),
+            "There is no description any more."
+        );
     }
 }

@@ -64,7 +64,8 @@ fn what_is_not_there_any_more_is_struck() {
     let mail = updated(&sample::full(), &sample::bare());
     let text = mail.text(MediaType::Plain);
     for words in [
-        "New time and new place. New title. New web page. New description.",
+        "The time is not fixed any more. The place is not fixed any more.",
+        "title. There is no web page any more. There is no description any more.",
         "was: Winter Lights Concert",
         "was: Thursday, 24 December 2026, 18:00",
         "was: St. Michael's Hall",
