@@ -25,3 +25,27 @@ fn each_kind_has_its_own_wording() {
             && !updated.text(MediaType::Html).contains("line-through")
     );
 }
+
+#[test]
+fn what_is_over_does_not_begin_soon_and_what_is_cancelled_is_not_over() {
+    let parts = |kind| {
+        let mail = render(kind, &sample::edge_cases::past(), &sample::ada());
+        [MediaType::Plain, MediaType::Html].map(|part| mail.text(part).to_owned())
+    };
+    for (kind, times) in [(Kind::Created, 1), (Kind::Updated, 1), (Kind::Reminder, 1), (Kind::Cancelled, 0)] {
+        for part in parts(kind) {
+            assert_eq!(part.matches("This event is over.").count(), times, "{part}");
+            assert!(!part.contains("begins soon"), "{part}");
+        }
+    }
+}
+
+#[test]
+fn the_address_of_a_meeting_stands_once_in_a_text() {
+    let text = |kind, event: &Event| render(kind, event, &sample::ada()).text(MediaType::Plain).to_owned();
+    let online = sample::edge_cases::online();
+    assert_eq!(text(Kind::Created, &online).matches("https://zoom.us").count(), 1);
+    assert_eq!(text(Kind::Cancelled, &online).matches("https://zoom.us").count(), 1, "what was called off");
+    let with_words = Event { location: Some("Zoom: https://zoom.us/j/1".to_owned()), ..online };
+    assert!(text(Kind::Created, &with_words).contains("    Zoom: https://zoom.us/j/1\n"));
+}
