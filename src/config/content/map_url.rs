@@ -1,10 +1,13 @@
 //! `MAP_URL`: where the map of a place is.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 /// What stands for the place.
 const PLACE: &str = "{place}";
+
+/// What does not stand for itself in an address (RFC 3986 section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Opens the map program of phones, and finds a place by its name and its address.
 const DEFAULT: &str = "https://www.google.com/maps/search/?api=1&query={place}";
@@ -42,7 +45,7 @@ impl MapUrl {
     /// The address of the map of this place.
     #[must_use]
     pub fn of(&self, place: &str) -> Option<String> {
-        let encoded = || utf8_percent_encode(place, NON_ALPHANUMERIC).to_string();
+        let encoded = || utf8_percent_encode(place, ENCODED).to_string();
         self.0.as_ref().map(|template| template.replace(PLACE, &encoded()))
     }
 }
@@ -55,8 +58,8 @@ mod tests {
     fn a_template_is_https_and_has_the_place_behind_its_host() {
         let map = MapUrl::parse("https://maps.example/find/{place}?q={place}").unwrap();
         assert_eq!(
-            map.of("A & Bé").unwrap(),
-            "https://maps.example/find/A%20%26%20B%C3%A9?q=A%20%26%20B%C3%A9"
+            map.of("St. A & Bé").unwrap(),
+            "https://maps.example/find/St.%20A%20%26%20B%C3%A9?q=St.%20A%20%26%20B%C3%A9"
         );
         assert_eq!(MapUrl::parse(DEFAULT), Some(MapUrl::default()));
         assert_eq!(MapUrl::parse("Off").unwrap().of("here"), None);
