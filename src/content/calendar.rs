@@ -97,7 +97,7 @@ fn write_texts(texts: &EntryTexts<'_>, lines: &mut ContentLines) {
         lines.text("LOCATION", place);
     }
     let description = cut(texts.description, DESCRIPTION_MAX);
-    // Google Calendar does not show URL.
+    // Not every calendar shows URL.
     let url_in_text = texts.url.filter(|url| !description.contains(url)).unwrap_or_default();
     let description = [description.as_str(), url_in_text].join("\n\n");
     if !description.trim().is_empty() {

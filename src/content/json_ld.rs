@@ -1,4 +1,4 @@
-//! The place of a participant as structured data (JSON-LD, `EventReservation` of schema.org), of which Gmail makes a card. Most of
+//! The place of a participant as structured data (JSON-LD, `EventReservation` of schema.org), of which Gmail can make a card. Most of
 //! it is written once for a notification; the number and the name are the participant's.
 
 use serde_json::{Map, Value, json};
@@ -16,7 +16,8 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// That of an event with this title and this place. `None` without a start or without a place: Gmail wants both.
+    /// That of an event with this title and this place. `None` without a start or without a place: the smallest example that Gmail's
+    /// reference has (developers.google.com/workspace/gmail/markup/reference/event-reservation) has both.
     pub fn of(
         kind: Kind,
         event: &Event,

@@ -16,10 +16,10 @@ use crate::domain::kind::Kind;
 use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 
-/// Gmail cuts HTML off behind this many bytes.
+/// Gmail cuts HTML off behind about this many bytes, as senders have measured.
 const HTML_MAX: usize = 102 * 1024;
 
-/// Longer subjects are cut by most mail programs, and take two lines of the header (RFC 5322 section 2.1.1).
+/// Longer subjects take two lines of the header (RFC 5322 section 2.1.1), and lists of mails show their beginning only.
 const SUBJECT_MAX: usize = 78;
 
 /// All findings, each once.

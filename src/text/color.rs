@@ -139,7 +139,7 @@ mod tests {
         }
     }
 
-    /// The numbers of the contrast checker at webaim.org.
+    /// Black on white is 21:1 by definition; `#767676` is the lightest grey that text on white may have, `#777777` is too light.
     #[test]
     fn contrast_is_that_of_wcag() {
         for (one, two, expected) in [

@@ -40,7 +40,7 @@ impl Times {
         lines.line(&["TZID:", zone.name()]);
         match rules {
             ZoneRules::Fixed(offset) => {
-                // Before the event: in 1601, as Exchange writes it. Years before that are none to some readers.
+                // Before the event: in 1601, as Exchange writes it. Times of Windows begin in that year.
                 let onset = NaiveDate::from_ymd_opt(1601, 1, 1).unwrap_or_default().and_time(NaiveTime::MIN);
                 write_observance(lines, "STANDARD", offset, offset, onset, None);
             }

@@ -1,8 +1,8 @@
 //! The calendar entry of a mail (RFC 6047): adds sender and recipient to it, and encodes it. What it says of the event is left to
 //! `content`.
 //!
-//! Gmail, Apple Mail and Thunderbird look for it among the alternatives, Outlook in the first part of a mail; what follows as an
-//! attachment is for everyone else, and for a calendar on another device. Both are the same bytes, encoded once.
+//! It is looked for among the alternatives, by Outlook in the first part of a mail only (MS-STANOICAL, on RFC 6047 section 2.4); what
+//! follows as an attachment is for everyone else, and for a calendar on another device. Both are the same bytes, encoded once.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ const BASE64_LINE: usize = 57;
 pub(crate) struct CalendarEncoder {
     /// What its `UID`s begin with.
     uid: String,
-    /// `ORGANIZER`: from anyone but the sender of the mail, calendars do not take a change (RFC 6047 section 2.3).
+    /// `ORGANIZER`: from anyone but the sender of the mail, calendars should not take a change (RFC 6047 section 2.2.1).
     organizer: String,
     /// The shared lines of the newest entries, encoded.
     kept: Vec<Shared>,

@@ -76,7 +76,7 @@ fn an_entry_is_the_last_alternative_and_a_file_behind_them() {
         .map(|part| part.content_type().unwrap())
         .map(|found| format!("{}/{}", found.c_type, found.c_subtype.as_deref().unwrap_or_default()))
         .collect();
-    // Outlook takes an entry only from the first part.
+    // Outlook takes an entry from the first part only.
     let expected = [
         "multipart/mixed",
         "multipart/alternative",
@@ -100,7 +100,7 @@ fn the_method_is_a_parameter_as_well() {
     }
 }
 
-/// Calendars ignore a change whose number has not grown.
+/// Calendars ignore an entry whose number is smaller than that of theirs (RFC 5546 section 2.1.5).
 #[test]
 fn the_sequence_grows_with_each_notification() {
     let entry = entry(CalendarMethod::Request, BERLIN);
@@ -109,7 +109,7 @@ fn the_sequence_grows_with_each_notification() {
     assert_eq!(sequence(i64::MAX), i64::from(i32::MAX), "the largest integer of iCalendar");
 }
 
-/// A calendar that gets one publishes it on (RFC 5546 section 3.2.1).
+/// It must not (RFC 5546 section 3.2.1).
 #[test]
 fn a_published_entry_names_no_attendee() {
     let published = lines_of(&mail(12, &entry(CalendarMethod::Publish, BERLIN)));
