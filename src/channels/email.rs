@@ -1,7 +1,6 @@
 //! Email: renders, composes, and submits through SMTP, or to an outbox where nothing is sent. The one place where
 //! content, composer and transport meet.
 
-pub mod address;
 pub mod compose;
 pub mod mail;
 pub(crate) mod oauth;

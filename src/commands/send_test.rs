@@ -9,7 +9,6 @@ use clap::Args;
 
 use crate::app::channels;
 use crate::channels::PreparedNotification;
-use crate::channels::email::address;
 use crate::channels::email::compose::Composer;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
@@ -19,6 +18,7 @@ use crate::commands::mail_subject::SubjectArgs;
 use crate::config::Config;
 use crate::config::email::relay::Relay;
 use crate::config::email::{EmailConfig, Route};
+use crate::domain::address;
 use crate::domain::audience::Audience;
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;

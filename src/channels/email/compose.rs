@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::channels::email::address::{self, AddressError};
 use crate::channels::email::compose::calendar::{CalendarEncoder, EncodedCalendar};
 use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::{address_alone, mailbox};
@@ -23,6 +22,7 @@ use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
 use crate::config::email::reach::Reach;
+use crate::domain::address::{self, AddressError};
 use crate::domain::content::{Content, MediaType};
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;

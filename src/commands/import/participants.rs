@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::channels::email::address;
 use crate::commands::import::bad_lines::BadLines;
 use crate::commands::import::fields::{Fields, Reasons};
 use crate::commands::import::key_set::KeySet;
 use crate::commands::import::known_people::KnownPeople;
 use crate::commands::import::target::{Target, collect};
+use crate::domain::address;
 use crate::domain::ids::ParticipantId;
 use crate::store::Store;
 use crate::store::error::StoreError;

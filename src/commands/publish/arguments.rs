@@ -3,9 +3,9 @@
 use clap::{ArgGroup, Args};
 use serde_json::{Map, Value};
 
-use crate::channels::email::address;
 use crate::commands::arguments::parse_kind;
 use crate::content::view::{URL_MAX, web_address};
+use crate::domain::address;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::message::recipient::GivenRecipient;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::channels::email::address;
+use crate::domain::address;
 use crate::domain::ids::EventId;
 use crate::domain::message::Message;
 use crate::domain::message::details::MessageDetails;

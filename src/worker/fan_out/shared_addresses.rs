@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::channels::email::address::comparable;
+use crate::domain::address::comparable;
 use crate::domain::ids::ParticipantId;
 use crate::domain::participant::Participant;
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::channels::email::address::comparable;
+use crate::domain::address::comparable;
 use crate::domain::ids::ParticipantId;
 use crate::domain::lease::Lease;
 use crate::domain::message::details::DetailsJson;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::channels::email::address::{self, AddressError};
 use crate::commands::check::data::looks::{Keys, Limits, Look};
+use crate::domain::address::{self, AddressError};
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::{EventId, ParticipantId};
 use crate::domain::participant::{Participant, comparable_address};
