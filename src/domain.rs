@@ -1,6 +1,7 @@
 //! The plain types that all other modules share, and the decoding of message bodies. No I/O.
 
 pub mod address;
+pub mod address_hash;
 pub mod audience;
 pub mod backoff;
 pub mod calendar_entry;
@@ -25,6 +26,7 @@ pub mod reminder;
 pub mod reply_to;
 pub mod session;
 pub mod superseding;
+pub mod suppression;
 pub mod time_zone;
 pub mod times;
 pub mod user;

@@ -13,6 +13,7 @@ pub mod config;
 pub mod content;
 pub mod domain;
 pub mod exit_code;
+pub mod hmac;
 pub mod http;
 pub mod net;
 pub mod observe;
