@@ -34,6 +34,7 @@ pub mod migrations;
 pub(crate) mod pool;
 mod schema;
 pub mod source;
+pub mod suppressions;
 #[cfg(test)]
 mod tests;
 pub mod workers;

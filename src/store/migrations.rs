@@ -14,7 +14,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{
     __diesel_schema_migrations, broker_sessions, deferrals, deliveries, events, installation, notifications,
-    outbox, participants, recipients, workers,
+    outbox, participants, recipients, suppressions, workers,
 };
 
 impl Store {
@@ -101,6 +101,7 @@ impl Store {
         self.check_table("broker_sessions", broker_sessions::table.limit(0))?;
         self.check_table("outbox", outbox::table.limit(0))?;
         self.check_table("workers", workers::table.limit(0))?;
+        self.check_table("suppressions", suppressions::table.limit(0))?;
         self.run("use events and participants", dispatch::check_types)?;
         self.find_app_keys().map(drop)
     }
@@ -173,7 +174,7 @@ fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
 }
 
 /// New tables with their migration and their columns. An application may use these names in the same database.
-const NEW_TABLES: [(&str, &str, &[&str]); 5] = [
+const NEW_TABLES: [(&str, &str, &[&str]); 6] = [
     ("0003", "recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
     (
         "0003",
@@ -211,6 +212,7 @@ const NEW_TABLES: [(&str, &str, &[&str]); 5] = [
             "problem",
         ],
     ),
+    ("0011", "suppressions", &["address_hash", "scope", "address", "reason", "source", "created_at"]),
 ];
 
 /// Applies what is missing, in order. Applies nothing if another program uses names of new tables, and returns these names.

@@ -139,6 +139,18 @@ diesel::table! {
         id -> Text,
         untagged_up_to -> BigInt,
         reminders_looked_at -> Nullable<Timestamp>,
+        address_key -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    suppressions (address_hash, scope) {
+        address_hash -> Binary,
+        scope -> Text,
+        address -> Nullable<Text>,
+        reason -> Text,
+        source -> Text,
+        created_at -> Timestamp,
     }
 }
 
@@ -159,6 +171,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(deferrals, deliveries, notifications, participants, recipients);
+diesel::allow_tables_to_appear_in_same_query!(installation, suppressions);
 
 /// Rows in one INSERT. SQLite binds at most 32,766 values to a statement (<https://www.sqlite.org/limits.html>), the
 /// servers 65,535.

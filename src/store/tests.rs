@@ -45,7 +45,7 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -56,6 +56,7 @@ const MIGRATIONS: [&str; 10] = [
     "0008_reminders",
     "0009_queues",
     "0010_coalescing",
+    "0011_suppressions",
 ];
 
 /// The event of most tests.

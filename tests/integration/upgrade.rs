@@ -24,7 +24,7 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -35,6 +35,7 @@ const MIGRATIONS: [&str; 10] = [
     "0008_reminders",
     "0009_queues",
     "0010_coalescing",
+    "0011_suppressions",
 ];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.

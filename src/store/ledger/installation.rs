@@ -1,12 +1,20 @@
-//! The tag of this ledger, which is part of Message-IDs. The migration makes it, and nothing changes it.
+//! The tag of this ledger, which is part of Message-IDs, and the key of the hashes of addresses. The migration makes the tag, fanmail the
+//! key when it needs it first; nothing changes them.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use crate::domain::address_hash::AddressKey;
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
+use crate::hmac::random_key;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::schema::installation;
+use crate::store::schema::{installation, suppressions};
+
+/// What could not be done about the key.
+const READ_KEY: &str = "read the key of address hashes";
+const MAKE_KEY: &str = "make the key of address hashes";
 
 impl Store {
     /// Reads the tag of this ledger. It never changes, so once for each process is enough.
@@ -25,4 +33,54 @@ impl Store {
         };
         Ok(Installation { tag, untagged_up_to })
     }
+
+    /// The key of the hashes. It is made when it is asked for first, and never changes.
+    ///
+    /// # Errors
+    /// When the database does not answer, the row of `installation` was removed, or its key is none.
+    pub fn address_key(&self) -> Result<AddressKey, StoreError> {
+        let read = || {
+            self.run(READ_KEY, |connection| {
+                installation::table
+                    .select(installation::address_key)
+                    .first::<Option<String>>(connection)
+                    .optional()
+            })
+        };
+        if let Some(Some(key)) = read()? {
+            return parse_key(&key);
+        }
+        let bytes = random_key().map_err(|error| StoreError::new(MAKE_KEY, &error))?;
+        let key = bytes.map(|byte| format!("{byte:02x}")).concat();
+        // Of two processes, one is first.
+        self.write(MAKE_KEY, |connection| {
+            let unset = installation::table.filter(installation::address_key.is_null());
+            diesel::update(unset).set(installation::address_key.eq(&key)).execute(connection).map(drop)
+        })?;
+        read()?.flatten().map_or_else(|| Err(StoreError::no_installation()), |key| parse_key(&key))
+    }
+
+    /// The key of the hashes, if somebody is on the list: one short query before each page of a fan-out.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the key is none.
+    pub fn find_key_of_suppressions(&self) -> Result<Option<AddressKey>, StoreError> {
+        let found: Option<(Option<String>, bool)> = self.run("look for suppressions", |connection| {
+            let columns =
+                (installation::address_key, exists(suppressions::table.select(suppressions::scope)));
+            installation::table.select(columns).first(connection).optional()
+        })?;
+        match found {
+            Some((Some(key), true)) => parse_key(&key).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn parse_key(key: &str) -> Result<AddressKey, StoreError> {
+    AddressKey::from_hex(key).ok_or_else(|| {
+        let hint = "restore it from a backup: with another key, no suppression is found any more";
+        StoreError::new(READ_KEY, &"installation.address_key is not 64 hexadecimal digits")
+            .with_hint(hint.to_owned())
+    })
 }

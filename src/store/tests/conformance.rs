@@ -1,7 +1,7 @@
 //! What every database must do, as functions over a `Store` that is migrated and empty. A further system calls
 //! `conformance_tests!` with a function that opens one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::*;
 use crate::domain::outcome::Tally;
@@ -40,6 +40,7 @@ mod several_queues;
 mod snapshots;
 mod starting;
 mod superseding;
+mod suppressions;
 mod tallies;
 mod text_keys;
 mod unreadable;
@@ -74,6 +75,7 @@ pub use recipients::*;
 pub use redelivery::*;
 pub use reminders::*;
 pub use retention::*;
+pub(super) use retention_of_deferrals::retention_of_deferrals_tests;
 pub use retention_of_deferrals::*;
 pub use routed::*;
 pub use same_address::*;
@@ -83,6 +85,8 @@ pub use snapshots::*;
 pub use starting::*;
 pub(super) use superseding::superseding_tests;
 pub use superseding::*;
+pub(super) use suppressions::suppression_tests;
+pub use suppressions::*;
 pub use tallies::*;
 pub use text_keys::*;
 pub use unreadable::*;

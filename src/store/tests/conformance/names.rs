@@ -4,7 +4,9 @@
 macro_rules! conformance_tests {
     ($fresh:path) => {
         crate::store::tests::conformance::coalescing_tests!($fresh);
+        crate::store::tests::conformance::retention_of_deferrals_tests!($fresh);
         crate::store::tests::conformance::superseding_tests!($fresh);
+        crate::store::tests::conformance::suppression_tests!($fresh);
         crate::store::tests::conformance::conformance_tests!($fresh:
             migrating_again_changes_nothing
             a_message_id_decides_for_ever
@@ -281,10 +283,6 @@ macro_rules! conformance_tests {
             deferrals_and_outcomes_add_up_in_any_order
             a_tally_counts_deferred_participants_who_left
             a_tally_shows_a_deferral_of_a_participant_who_was_never_part_of_it
-            a_notification_with_deferrals_is_kept
-            an_abandoned_notification_is_deleted_with_its_deferrals
-            a_notification_whose_mail_is_deferred_meanwhile_is_kept
-            deferrals_without_a_notification_are_deleted
         );
     };
     ($fresh:path: $($name:ident)*) => {

@@ -2,6 +2,19 @@
 
 use chrono::TimeDelta;
 
+/// Makes a test of each function of this file, as `names` does with those of the others.
+macro_rules! retention_of_deferrals_tests {
+    ($fresh:path) => {
+        crate::store::tests::conformance::conformance_tests!($fresh:
+            a_notification_with_deferrals_is_kept
+            an_abandoned_notification_is_deleted_with_its_deferrals
+            a_notification_whose_mail_is_deferred_meanwhile_is_kept
+            deferrals_without_a_notification_are_deleted
+        );
+    };
+}
+pub(in crate::store::tests) use retention_of_deferrals_tests;
+
 use super::*;
 use crate::store::ledger::retention::Purged;
 use crate::store::tests::consumer::ack;

@@ -1,0 +1,2 @@
+ALTER TABLE installation DROP COLUMN address_key;
+DROP TABLE suppressions;
