@@ -20,6 +20,7 @@ use crate::content::renderer::Templates;
 use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
 use crate::domain::session::SessionNumbers;
+use crate::exit_code::{FAILED, exit_at_once};
 use crate::http::probes;
 use crate::http::server::{self, HttpError, HttpServer};
 use crate::observe::events::routes::ToldKeys;
@@ -248,6 +249,6 @@ fn exit_on_panic() {
             return;
         }
         log::error!("stopping because of a bug in fanmail: thread {name} {panic}; backtrace: {backtrace}");
-        std::process::exit(1);
+        exit_at_once(FAILED);
     }));
 }

@@ -1,6 +1,11 @@
 //! The exit codes of a verb that could not do its work. `main` asks the error; clap ends the process with 2 by itself
 //! when it cannot read the command line.
 
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use signal_hook::low_level;
+
 /// The work could not be done.
 pub const FAILED: u8 = 1;
 
@@ -11,4 +16,24 @@ pub const MISCONFIGURED: u8 = 2;
 pub trait HasExitCode {
     /// [`FAILED`] or [`MISCONFIGURED`].
     fn exit_code(&self) -> u8;
+}
+
+/// Ends the process once what was printed is written.
+pub fn exit(code: ExitCode) -> ! {
+    let written = io::stdout().flush();
+    if let Err(error) = &written {
+        eprintln!("fanmail: cannot write the output: {error}");
+    }
+    let code = if written.is_err() && code == ExitCode::SUCCESS { ExitCode::from(FAILED) } else { code };
+    // The number of an `ExitCode` cannot be read.
+    let number = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code);
+    exit_at_once(number.unwrap_or(FAILED))
+}
+
+/// Ends the process, whatever its threads are doing.
+///
+/// One may be in the middle of a call of a C library. Exit handlers of such libraries do not run: they take down what the thread still
+/// uses. A worker that was stopped while it connected to PostgreSQL was ended by SIGABRT in the Kerberos library below libpq.
+pub fn exit_at_once(code: u8) -> ! {
+    low_level::exit(code.into())
 }

@@ -15,7 +15,7 @@ use fanmail::config::Config;
 use fanmail::config::environment::{DotenvError, Environment};
 use fanmail::config::problem::ConfigErrors;
 use fanmail::content::error::TemplateError;
-use fanmail::exit_code::{FAILED, HasExitCode};
+use fanmail::exit_code::{FAILED, HasExitCode, exit};
 use fanmail::http::server::HttpError;
 use fanmail::observe::logging::{self, LogError};
 use fanmail::routes::error::RoutesError;
@@ -23,8 +23,8 @@ use fanmail::store::error::StoreError;
 use fanmail::text::clean::printable;
 use signal_hook::consts::{SIGHUP, SIGPIPE};
 
-fn main() -> ExitCode {
-    run(&Cli::parse()).unwrap_or_else(|error| report(&error))
+fn main() {
+    exit(run(&Cli::parse()).unwrap_or_else(|error| report(&error)))
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {

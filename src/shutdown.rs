@@ -2,7 +2,6 @@
 //! it ends is left to the thread. Other signals do not end the process; which ones there are is left to `signals`.
 
 use std::convert::Infallible;
-use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGXCPU};
 use signal_hook::iterator::Signals;
 
+use crate::exit_code::{FAILED, exit_at_once};
 use crate::shutdown::signals::{block_in_this_thread, handled, name_of, stops, unblock_in_this_thread};
 
 mod signals;
@@ -151,7 +151,7 @@ fn exit(exit_summary: &str) -> ! {
     for line in exit_summary.lines() {
         log::error!("{line}");
     }
-    process::exit(1)
+    exit_at_once(FAILED)
 }
 
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::Duration;
 
+use crate::systems::on_every_system;
 use testkit::scenario::Scenario;
+use testkit::system::System;
 use testkit::wait::wait_until;
 
 const LANES: usize = 4;
@@ -66,3 +70,16 @@ fn some_signals_stop_it_as_sigterm_does() {
         scenario.stop_and_check(worker);
     }
 }
+
+/// A thread is in the middle of a call of the database's client library then, or of its TLS library.
+fn stopped_at_any_moment_of_the_start(system: System) {
+    let scenario =
+        Scenario::with_relay("stopped-at-start", PEOPLE).database(system).connections(LANES).build();
+    for milliseconds in 0..60 {
+        let worker = scenario.start(&["worker"]);
+        worker.wait_for_log(" starts; ");
+        thread::sleep(Duration::from_millis(milliseconds));
+        worker.stop();
+    }
+}
+on_every_system!(stopped_at_any_moment_of_the_start);
