@@ -1,8 +1,8 @@
 //! What a calendar has to know about the clocks of a place, for one event: the offset from UTC, or the two rules of daylight saving
 //! time. Read from the tz database, which tells the offset of any time and no rules.
 //!
-//! Exchange reads one `STANDARD` and one `DAYLIGHT` component, whose rule names one weekday of a month (MS-OXCICAL sections
-//! 2.1.3.1.1.19.2 and 2.1.3.1.1.19.2.2). So a place whose clocks follow no such rules gets its offset alone, and an event
+//! Outlook approximates a zone by one `STANDARD` and one `DAYLIGHT` rule (MS-STANOICAL, on RFC 5545 section 3.6.5), each of which names
+//! one weekday of a month (MS-OXCICAL section 2.1.3.1.1.19.2.2). So a place whose clocks follow no such rules gets its offset alone, and an event
 //! during which they change there gets times in UTC.
 
 use chrono::{

@@ -65,7 +65,7 @@ fn problems_of_image(tag: &StartTag<()>) -> impl Iterator<Item = String> {
     // `cid:` is an attachment of the mail.
     let is_shown = src.starts_with("cid:") || Url::parse(&src).is_ok_and(|url| url.scheme() == "https");
     let not_shown =
-        (!is_shown).then(|| format!("the image {shown} is not from https; mail programs do not show it"));
+        (!is_shown).then(|| format!("the image {shown} is not from https; not all mail programs show it"));
     without_alt.into_iter().chain(not_shown)
 }
 

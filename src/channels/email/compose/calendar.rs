@@ -153,14 +153,15 @@ impl EncodedCalendar<'_> {
     }
 
     /// Appends it as the last one of the alternatives, with the boundary in front of it. The method is a parameter as well (RFC 6047
-    /// section 2.4): without it, mail clients show the entry and do nothing.
+    /// section 2.4): without it, Outlook takes the entry for a file (MS-STANOICAL, on RFC 5545 section 3.7.2).
     pub fn append_alternative(&self, boundary: &str, mail: &mut DotStuffed) {
         mail.line_of(&["--", boundary]);
         mail.line_of(&["Content-Type: text/calendar; charset=utf-8; method=", self.method]);
         self.append(mail);
     }
 
-    /// Appends it as a file, with the boundary in front of it. Its type keeps mail clients from showing the entry twice.
+    /// Appends it as a file, with the boundary in front of it. Its type is that of Google Calendar; a second
+    /// `text/calendar` could be taken for a second entry.
     pub fn append_attachment(&self, boundary: &str, mail: &mut DotStuffed) {
         mail.line_of(&["--", boundary]);
         mail.line("Content-Type: application/ics; name=\"invite.ics\"");

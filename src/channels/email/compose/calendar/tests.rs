@@ -88,7 +88,7 @@ fn an_entry_is_the_last_alternative_and_a_file_behind_them() {
     assert_eq!(types, expected);
 }
 
-/// Gmail says that it has removed an event, and has not (couchers#8557).
+/// RFC 6047 section 2.4. A part without it is a file to Outlook.
 #[test]
 fn the_method_is_a_parameter_as_well() {
     for method in [CalendarMethod::Publish, CalendarMethod::Request, CalendarMethod::Cancel] {
