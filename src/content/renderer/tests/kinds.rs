@@ -41,6 +41,19 @@ fn what_is_over_does_not_begin_soon_and_what_is_cancelled_is_not_over() {
 }
 
 #[test]
+fn the_preview_in_a_list_of_mails_says_something() {
+    for (kind, says) in [
+        (Kind::Created, "You are registered."),
+        (Kind::Updated, "have changed."),
+        (Kind::Reminder, "begins soon."),
+    ] {
+        let html = |event: &Event| render(kind, event, &sample::ada()).text(MediaType::Html).to_owned();
+        assert_eq!(html(&sample::bare()).matches(says).count(), 2, "in the preview and in the mail");
+        assert_eq!(html(&sample::full()).matches(says).count(), 1, "when and where are in the preview");
+    }
+}
+
+#[test]
 fn the_address_of_a_meeting_stands_once_in_a_text() {
     let text = |kind, event: &Event| render(kind, event, &sample::ada()).text(MediaType::Plain).to_owned();
     let online = sample::edge_cases::online();
