@@ -10,7 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
 use crate::text::clean::{cut, one_line};
-use crate::text::links::may_become_link;
+use crate::text::links::{may_become_link, names_user};
 
 pub(crate) mod arguments;
 pub(crate) mod changes;
@@ -179,11 +179,13 @@ fn line_or_none(text: Option<&str>) -> Value {
     text.map(line).filter(|line| !line.is_empty()).into()
 }
 
-/// A web address that may become a link: http or https only, not `javascript:` for one. A long address is dropped and
-/// not cut: a part of it would lead elsewhere.
+/// A web address that may become a link: http or https only, not `javascript:` for one, and without a user name: mails show passwords to
+/// everyone, and `https://bank.example@evil.example` leads to evil.example. A long address is dropped and not cut: a part of it would lead
+/// elsewhere.
 pub(crate) fn web_address(url: &str) -> Option<String> {
     let url = Url::parse(url.trim()).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_MAX).then(|| url.into())
+    let may_be_link = matches!(url.scheme(), "http" | "https") && !names_user(&url);
+    (may_be_link && url.as_str().len() <= URL_MAX).then(|| url.into())
 }
 
 /// The value of `locale`: what HTML needs to know of the language of the words, and of that of the dates.
@@ -265,9 +267,17 @@ mod tests {
     fn only_web_addresses_become_links() {
         assert_eq!(web_address(" https://example.org/a b "), Some("https://example.org/a%20b".to_owned()));
         assert_eq!(web_address("HTTP://EXAMPLE.org"), Some("http://example.org/".to_owned()));
-        for other in
-            ["javascript:alert(1)", "mailto:a@example.org", "/events/1", "example.org", "", "https://"]
-        {
+        for other in [
+            "javascript:alert(1)",
+            "mailto:a@example.org",
+            "/events/1",
+            "example.org",
+            "",
+            "https://",
+            "https://ann:secret@example.org/",
+            "https://bank.example@evil.example",
+            "https:ann@example.org",
+        ] {
             assert_eq!(web_address(other), None, "{other}");
         }
     }

@@ -1,4 +1,12 @@
-//! Finds what mail programs make a link of by themselves. Links of fanmail's own are left to `content`.
+//! Finds what mail programs make a link of by themselves, and what no link may have. Links of fanmail's own are left to `content`.
+
+use url::Url;
+
+/// Whether a web address has a user name or a password in it.
+#[must_use]
+pub fn names_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
 
 /// Whether a mail program could make a link of something in `text`: a web address with or without its scheme, a mail
 /// address, or a domain (`evil.example`). People sign up with such names so that other people's mails carry their link.
@@ -76,6 +84,19 @@ mod tests {
             "evil。com",
         ] {
             assert!(may_become_link(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn user_names_in_addresses_are_found() {
+        let found = |text| names_user(&Url::parse(text).unwrap());
+        for text in ["https://ann@example.org", "https://ann:pass@example.org", "https://:pass@example.org"] {
+            assert!(found(text), "{text}");
+        }
+        for text in
+            ["https://example.org/@ann", "https://example.org/?mail=ann@example.org", "https://@a.example"]
+        {
+            assert!(!found(text), "{text}");
         }
     }
 

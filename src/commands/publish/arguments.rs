@@ -127,7 +127,7 @@ fn parse_url(text: &str) -> Result<String, String> {
     match web_address(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err(format!(
-            "expected an address such as https://example.com/orders/4711, of at most {URL_MAX} bytes"
+            "expected an address such as https://example.com/orders/4711, without a user name, of at most {URL_MAX} bytes"
         )),
     }
 }

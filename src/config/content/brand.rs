@@ -4,6 +4,7 @@ use url::Url;
 
 use crate::config::reader::Reader;
 use crate::text::color::{Color, LARGE_CONTRAST};
+use crate::text::links::names_user;
 
 /// Longest name, in characters.
 const NAME_MAX: usize = 75;
@@ -25,7 +26,8 @@ pub struct Brand {
 impl Brand {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let name = reader.line("BRAND_NAME", NAME_MAX);
-        let expected = format!("an address that begins with https://, of at most {URL_MAX} bytes");
+        let expected =
+            format!("an address that begins with https://, without a user name, of at most {URL_MAX} bytes");
         let logo_url = reader.parsed("BRAND_LOGO_URL", &expected, https_address);
         if logo_url.is_some() && name.is_none() {
             let sentence = "is not set, but BRAND_LOGO_URL is; expected the name that people read where the logo is not shown";
@@ -35,10 +37,10 @@ impl Brand {
     }
 }
 
-/// Mail programs show pictures from https alone, some through a proxy.
+/// Mail programs show pictures from https alone, some through a proxy. Everyone would read a password in it.
 fn https_address(value: &str) -> Option<String> {
     let url = Url::parse(value).ok()?;
-    (url.scheme() == "https" && url.as_str().len() <= URL_MAX).then(|| url.into())
+    (url.scheme() == "https" && !names_user(&url) && url.as_str().len() <= URL_MAX).then(|| url.into())
 }
 
 /// A colour that can be seen on the white of a mail.
@@ -98,11 +100,17 @@ mod tests {
         let logo = read("BRAND_LOGO_URL", "https://example.org/logo 1.png").unwrap().logo_url;
         assert_eq!(logo.as_deref(), Some("https://example.org/logo%201.png"));
         let long = format!("https://example.org/{}", "x".repeat(URL_MAX));
-        for wrong in
-            ["http://example.org/logo.png", "logo.png", "data:image/png;base64,AA", "javascript:1", &long]
-        {
+        for wrong in [
+            "http://example.org/logo.png",
+            "logo.png",
+            "data:image/png;base64,AA",
+            "javascript:1",
+            "https://ann:secret@example.org/logo.png",
+            &long,
+        ] {
             let problem = read("BRAND_LOGO_URL", wrong).unwrap_err();
-            let expected = "expected an address that begins with https://, of at most 500 bytes";
+            let expected =
+                "expected an address that begins with https://, without a user name, of at most 500 bytes";
             assert!(problem.ends_with(expected), "{problem}");
         }
         let lookup = |name: &str| (name == "BRAND_LOGO_URL").then(|| "https://example.org/l.png".to_owned());

@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::config::reader::{Reader, is_address};
+use crate::text::links::names_user;
 
 /// Longest contact, in characters.
 const MAX: usize = 200;
@@ -27,9 +28,14 @@ impl Contact {
         if !value.contains("://") || value.contains(char::is_whitespace) {
             return Some(Self::Text(value));
         }
-        let url = Url::parse(&value).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let is_page = |url: &Url| matches!(url.scheme(), "http" | "https") && !names_user(url);
+        let url = Url::parse(&value).ok().filter(is_page);
         if url.is_none() {
-            reader.invalid("CONTACT", &value, "an address, an http or https address, or text");
+            reader.invalid(
+                "CONTACT",
+                &value,
+                "an address, an http or https address without a user name, or text",
+            );
         }
         url.map(|url| Self::Url(url.into()))
     }
@@ -59,9 +65,10 @@ mod tests {
         ] {
             assert_eq!(contact(text), Contact::Text(text.to_owned()));
         }
-        assert_eq!(
-            read("ftp://example.org").unwrap_err(),
-            "CONTACT is \"ftp://example.org\"; expected an address, an http or https address, or text"
-        );
+        for wrong in ["ftp://example.org", "https://bank.example@evil.example"] {
+            let problem = read(wrong).unwrap_err();
+            let expected = "expected an address, an http or https address without a user name, or text";
+            assert!(problem.starts_with("CONTACT is \"") && problem.ends_with(expected), "{problem}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::text::links::names_user;
+
 /// What stands for the place.
 const PLACE: &str = "{place}";
 
@@ -34,8 +36,8 @@ impl MapUrl {
             return Some(Self(None));
         }
         let (before, _) = template.split_once(PLACE)?;
-        let is_https =
-            |text: &str| Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.has_host());
+        let is_link = |url: Url| url.scheme() == "https" && url.has_host() && !names_user(&url);
+        let is_https = |text: &str| Url::parse(text).is_ok_and(is_link);
         // The host is complete before the place begins.
         let behind_host = before.splitn(4, '/').count() == 4;
         (behind_host && is_https(before) && is_https(&template.replace(PLACE, "x")))
@@ -71,6 +73,7 @@ mod tests {
             "https://{place}",
             "https://{place}/x",
             "https://maps.example?q={place}",
+            "https://ann:secret@maps.example/{place}",
             "javascript:{place}",
             "maps.example/{place}",
         ] {
