@@ -30,23 +30,23 @@ mod routes;
 const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
 
 /// What the checks look at.
-struct Subject<'a> {
+struct Checked<'a> {
     config: &'a Config,
     environment: &'a Environment,
 }
 
 /// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
-type Check = (&'static str, fn(&Subject<'_>) -> Result<Finding, String>);
+type Check = (&'static str, fn(&Checked<'_>) -> Result<Finding, String>);
 
 const CHECKS: [Check; 8] = [
-    ("configuration", |subject| Ok(check_variables(subject.environment))),
+    ("configuration", |checked| Ok(check_variables(checked.environment))),
     ("templates", check_templates),
-    ("routes", |subject| routes::check(subject.config)),
+    ("routes", |checked| routes::check(checked.config)),
     ("database", check_database),
     ("reminders", check_reminders),
     ("broker", check_broker),
-    ("relay", |subject| relay::check(&subject.config.email)),
-    ("outbox", |subject| Ok(relay::check_outbox(&subject.config.email))),
+    ("relay", |checked| relay::check(&checked.config.email)),
+    ("outbox", |checked| Ok(relay::check_outbox(&checked.config.email))),
 ];
 
 /// Checks everything and prints a line for each check. The exit code is 1 if one fails.
@@ -54,15 +54,15 @@ const CHECKS: [Check; 8] = [
 /// # Errors
 /// When standard output cannot be written.
 pub fn run(config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let all_work = run_all(&CHECKS, &Subject { config, environment }, &mut io::stdout().lock())?;
+    let all_work = run_all(&CHECKS, &Checked { config, environment }, &mut io::stdout().lock())?;
     Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints each line as soon as it is known: a server that does not answer takes long. Returns whether everything works.
-fn run_all(checks: &[Check], subject: &Subject<'_>, out: &mut dyn Write) -> io::Result<bool> {
+fn run_all(checks: &[Check], checked: &Checked<'_>, out: &mut dyn Write) -> io::Result<bool> {
     let mut all_work = true;
     for (name, check) in checks {
-        let finding = check(subject).unwrap_or_else(Finding::fails);
+        let finding = check(checked).unwrap_or_else(Finding::fails);
         all_work &= !finding.is_failure();
         finding.print(name, out)?;
     }
@@ -80,10 +80,10 @@ fn check_variables(environment: &Environment) -> Finding {
     finding.with_notes(environment.unreadable_lines().iter().cloned())
 }
 
-fn check_templates(subject: &Subject<'_>) -> Result<Finding, String> {
-    let routes = subject.config.worker.routes_file.as_deref().map(Routes::load).transpose();
+fn check_templates(checked: &Checked<'_>) -> Result<Finding, String> {
+    let routes = checked.config.worker.routes_file.as_deref().map(Routes::load).transpose();
     let known = routes.as_ref().ok().and_then(Option::as_ref);
-    let templates = channels::load_templates(&subject.config.content, known).map_err(with_causes)?;
+    let templates = channels::load_templates(&checked.config.content, known).map_err(with_causes)?;
     let built_in = "built-in templates are valid".to_owned();
     let Some(dir) = templates.dir() else { return Ok(Finding::works(built_in)) };
     let (works, none_found) = if dir.used.is_empty() {
@@ -96,15 +96,15 @@ fn check_templates(subject: &Subject<'_>) -> Result<Finding, String> {
     Ok(if routes.is_err() { finding } else { finding.with_notes(none_found).with_notes(dir.misnamed()) })
 }
 
-fn check_database(subject: &Subject<'_>) -> Result<Finding, String> {
-    let config = subject.config;
+fn check_database(checked: &Checked<'_>) -> Result<Finding, String> {
+    let config = checked.config;
     let store = database::connect_existing(config).map_err(with_causes)?;
     let version = store.check_schema().and_then(|()| store.version()).map_err(with_causes)?;
     let backend = &config.database.backend;
     let library = store.client_library().map(|library| format!("; client library {library}"));
     let library = library.unwrap_or_default();
     let works = format!("{backend} has events, participants and the ledger ({version}{library})");
-    let summary = look(&store, LOOK_AT).with_one_mail_per_address(subject.config.worker.one_mail_per_address);
+    let summary = look(&store, LOOK_AT).with_one_mail_per_address(checked.config.worker.one_mail_per_address);
     let problems = summary.problems();
     let finding =
         if problems.is_empty() { Finding::works(works) } else { Finding::fails(problems.join("\n")) };
@@ -121,17 +121,17 @@ fn note_users(store: &Store) -> Option<String> {
     Some(format!("users cannot be read, which only notices to user ids need: {}", error.reason()))
 }
 
-fn check_reminders(subject: &Subject<'_>) -> Result<Finding, String> {
-    let offsets = ReminderOffset::all(&subject.config.worker.reminders);
+fn check_reminders(checked: &Checked<'_>) -> Result<Finding, String> {
+    let offsets = ReminderOffset::all(&checked.config.worker.reminders);
     if offsets.is_empty() {
         return Ok(Finding::skipped("REMINDERS is not set"));
     }
-    let store = database::connect_existing(subject.config).map_err(with_causes)?;
+    let store = database::connect_existing(checked.config).map_err(with_causes)?;
     reminders::check(&store, &offsets)
 }
 
-fn check_broker(subject: &Subject<'_>) -> Result<Finding, String> {
-    let found = probe(&subject.config.broker).map_err(with_causes)?;
+fn check_broker(checked: &Checked<'_>) -> Result<Finding, String> {
+    let found = probe(&checked.config.broker).map_err(with_causes)?;
     let finding = if found.problems.is_empty() {
         Finding::works(found.summary)
     } else {
@@ -157,8 +157,8 @@ mod tests {
         let environment = Environment::load(&path).unwrap();
         let config = Config::from_lookup(&|name| environment.get(name)).unwrap();
         let mut out = Vec::new();
-        let subject = Subject { config: &config, environment: &environment };
-        let all_work = run_all(checks, &subject, &mut out).unwrap();
+        let checked = Checked { config: &config, environment: &environment };
+        let all_work = run_all(checks, &checked, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), all_work)
     }
 

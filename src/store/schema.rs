@@ -45,6 +45,7 @@ diesel::table! {
         event_id -> Nullable<BigInt>,
         audience -> Text,
         max_participant_id -> BigInt,
+        /// Not used: the key of a notification is its revision number for calendars (decision 0022).
         sequence -> Integer,
         priority -> Integer,
         content -> Nullable<Text>,

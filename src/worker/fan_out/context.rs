@@ -26,6 +26,7 @@ use crate::worker::delivery::retry_policy::RetryPolicy;
 use crate::worker::delivery::throttles::KeptThrottles;
 use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::intake::Intake;
+use crate::worker::lease::held::HeldLease;
 use crate::worker::lease::keeper::Leases;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -161,6 +162,18 @@ impl Halt {
     #[must_use]
     pub fn unreadable(what: &str, error: &StoreError) -> Self {
         Self::Unreadable(format!("{what} cannot be read: {}", error.reason()))
+    }
+}
+
+/// Whether what was begun under a lease goes on.
+///
+/// # Errors
+/// When the lease is lost, or the notification superseded.
+pub(super) fn check_lease(held: &HeldLease) -> Result<(), Halt> {
+    match held.superseded_by() {
+        _ if held.is_lost() => Err(Halt::TakenOver),
+        Some(newer) => Err(Halt::Superseded(newer)),
+        None => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use crossbeam_channel::{at, never, select};
 use crate::domain::outcome::Counts;
 use crate::worker::fan_out::FanOut;
 use crate::worker::fan_out::completion::is_short;
-use crate::worker::fan_out::context::Halt;
+use crate::worker::fan_out::context::{Halt, check_lease};
 use crate::worker::fan_out_handle::Report;
 
 impl FanOut<'_> {
@@ -53,13 +53,10 @@ impl FanOut<'_> {
     }
 
     pub(super) fn check_interrupts(&self) -> Result<(), Halt> {
-        let held = &self.handle.held;
-        match held.superseded_by() {
-            _ if self.context.shutdown.requested() => Err(Halt::Stopping),
-            _ if held.is_lost() => Err(Halt::TakenOver),
-            Some(newer) => Err(Halt::Superseded(newer)),
-            None => Ok(()),
+        if self.context.shutdown.requested() {
+            return Err(Halt::Stopping);
         }
+        check_lease(&self.handle.held)
     }
 
     /// Tells the recorder that the jobs in flight are the last ones, if they are.

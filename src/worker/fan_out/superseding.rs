@@ -25,7 +25,7 @@ use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::ledger::superseding::{Closing, Related};
 use crate::store::ledger::undecided::UndecidedPage;
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data};
+use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, check_lease, read_data};
 use crate::worker::fan_out::page::Decided;
 use crate::worker::fan_out::turn::Leased;
 use crate::worker::lease::held::HeldLease;
@@ -133,11 +133,7 @@ pub fn end_older(context: &Context, newer: &Notification, held: &HeldLease) -> R
         if !closed && shutdown.wait(LOOK_INTERVAL) {
             return Err(Halt::Stopping);
         }
-        match held.superseded_by() {
-            _ if held.is_lost() => return Err(Halt::TakenOver),
-            Some(newer) => return Err(Halt::Superseded(newer)),
-            None => {}
-        }
+        check_lease(held)?;
     }
 }
 
