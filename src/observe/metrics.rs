@@ -2,72 +2,11 @@
 //! Those of a transition are updated in `events`, those of a mail where it is counted.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::outcome::Counts;
+use crate::observe::metrics::values::{Counter, Gauge, RateGauge};
 
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds `count`.
-    pub fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// The value since the start of the process.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A number that goes up and down.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
-
-impl Gauge {
-    /// Adds 1.
-    pub fn inc(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Subtracts 1.
-    pub fn dec(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Replaces the value. A state is 0 or 1.
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// The current value.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A rate, with three decimals.
-#[derive(Debug, Default)]
-pub struct RateGauge(AtomicU64);
-
-impl RateGauge {
-    /// Replaces the value.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    pub fn set(&self, rate: f64) {
-        self.0.store((rate * 1000.0).round() as u64, Ordering::Relaxed);
-    }
-
-    /// The current value.
-    #[expect(clippy::cast_precision_loss, reason = "three decimals")]
-    #[must_use]
-    pub fn get(&self) -> f64 {
-        self.0.load(Ordering::Relaxed) as f64 / 1000.0
-    }
-}
+pub mod values;
 
 /// Everything that is counted. One for the process, shared through an `Arc`.
 #[derive(Debug, Default)]
@@ -90,6 +29,8 @@ pub struct Metrics {
     pub deferrals: Gauge,
     /// Notifications in the ledger that are set aside, of all workers, up to 200, as this worker last counted them.
     pub set_aside: Gauge,
+    /// UPDATEDs in the ledger that wait for further ones of their event, of all workers, as this worker last counted them.
+    pub coalescing: Gauge,
     /// Mails whose body was written and to which no reply came (RFC 1047).
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
@@ -217,7 +158,7 @@ impl Metrics {
     }
 
     /// Name, help and value of each number that goes up and down.
-    fn gauges(&self) -> [(&'static str, &'static str, String); 6] {
+    fn gauges(&self) -> [(&'static str, &'static str, String); 7] {
         [
             (
                 "unrecorded",
@@ -231,8 +172,13 @@ impl Metrics {
             ),
             (
                 "set_aside",
-                "Notifications that are set aside because something cannot be read, of all workers, up to 200.",
+                "Notifications that are set aside, mostly because something cannot be read, of all workers, up to 200.",
                 self.set_aside.get().to_string(),
+            ),
+            (
+                "coalescing",
+                "UPDATED notifications that wait for further ones of their event (COALESCE), of all workers.",
+                self.coalescing.get().to_string(),
             ),
             (
                 "pace_per_second",

@@ -23,7 +23,8 @@ const LIST_LIMIT: u32 = 1_000;
 impl SetAsideSweep {
     /// Hands those to the dispatcher that no process works on.
     pub(super) fn resume_left_behind(&mut self) -> Result<(), Stopped> {
-        let Context { store, database_retry, leases, .. } = &*self.context;
+        let Context { store, database_retry, leases, metrics, .. } = &*self.context;
+        metrics.coalescing.set(database_retry.until_ok(|| store.count_coalescing())?);
         let owner = &leases.lease_request().owner;
         let found = database_retry.until_ok(|| store.list_left_behind(owner, &leases.held(), LIST_LIMIT))?;
         let ids: HashSet<NotificationId> = found.iter().map(|record| record.notification.id).collect();

@@ -12,8 +12,10 @@ use crate::domain::kind::Kind;
 use crate::domain::message::Message;
 use crate::domain::message::details::DetailsJson;
 use crate::domain::superseding::supersedes;
+use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
+use crate::store::error::StoreError;
 use crate::store::ledger::abandoning::set_for_no_one;
 use crate::store::ledger::leases::no_lease;
 use crate::store::ledger::row::NotificationState;
@@ -78,6 +80,25 @@ pub(crate) fn coalesce<'a>(
         waiting.insert(id, Waits { until, replaced: replaced.iter().map(|one| one.id).collect() });
     }
     Ok(waiting)
+}
+
+impl Store {
+    /// How many wait. Reads those that have not ended.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn count_coalescing(&self) -> Result<u64, StoreError> {
+        let count: i64 = self.run("count the updates that wait for further ones", |connection| {
+            notifications::table
+                .filter(notifications::completed_at.is_null())
+                .filter(notifications::coalescing_since.is_not_null())
+                .filter(notifications::state.eq(NotificationState::Waiting.as_str()))
+                .filter(notifications::lease_owner.is_null())
+                .count()
+                .get_result(connection)
+        })?;
+        Ok(count.unsigned_abs())
+    }
 }
 
 fn end_of(time: NaiveDateTime, pause: std::time::Duration) -> NaiveDateTime {

@@ -101,6 +101,7 @@ pub fn an_update_with_words_for_people_is_not_replaced(store: &Store) {
     assert_eq!(receive(store, "b", with_note()), Some((NotificationId(2), 3600, vec![1])));
     assert_eq!(receive(store, "c", message(Kind::Updated)), Some((NotificationId(3), 3600, vec![])));
     assert!(look(store, NotificationId(2)).is_coalescing());
+    assert_eq!(store.count_coalescing().unwrap(), 2);
 }
 
 pub fn one_that_has_begun_is_not_replaced(store: &Store) {
@@ -108,7 +109,7 @@ pub fn one_that_has_begun_is_not_replaced(store: &Store) {
     let (id, ..) = receive(store, "a", message(Kind::Updated)).unwrap();
     take_over(store, &look(store, id), "sweep").unwrap();
     assert_eq!(receive(store, "b", message(Kind::Updated)), Some((NotificationId(2), 3600, vec![])));
-    assert_eq!(look(store, id).superseded_by, None);
+    assert_eq!((look(store, id).superseded_by, store.count_coalescing().unwrap()), (None, 1));
 }
 
 pub fn one_that_was_replaced_is_not_begun_as_it_was_seen_before(store: &Store) {
