@@ -33,6 +33,7 @@ struct Reply<'a> {
     notification: NotificationId,
     message_id: Option<&'a str>,
     state: &'static str,
+    superseded_by: Option<NotificationId>,
     #[serde(flatten)]
     numbers: Numbers,
 }
@@ -50,6 +51,7 @@ struct Of<'a> {
 struct CompletedEvent<'a> {
     #[serde(flatten)]
     of: Of<'a>,
+    superseded_by: Option<NotificationId>,
     #[serde(flatten)]
     numbers: Numbers,
     completed_at: Option<String>,
@@ -81,13 +83,15 @@ pub(super) fn reply(record: &NotificationRecord, tally: &Tally) -> Vec<u8> {
         notification: record.notification.id,
         message_id: record.message_key.as_deref(),
         state: record.state.as_str(),
+        superseded_by: record.superseded_by,
         numbers: tally.into(),
     })
 }
 
 pub(super) fn completed(record: &NotificationRecord, tally: &Tally) -> Vec<u8> {
     let completed_at = record.completed_at.map(|time| rfc3339(time.and_utc()));
-    to_json(&CompletedEvent { of: record.into(), numbers: tally.into(), completed_at })
+    let superseded_by = record.superseded_by;
+    to_json(&CompletedEvent { of: record.into(), superseded_by, numbers: tally.into(), completed_at })
 }
 
 /// `key`: of someone who is listed in the ledger, the application's key.
@@ -208,6 +212,15 @@ mod tests {
             &failed(&of_event(), &failure(), None),
             include_str!("../../../docs/schema/delivery-failed.json"),
         );
+    }
+
+    #[test]
+    fn what_supersedes_a_notification_is_named() {
+        let superseded_by = Some(NotificationId(12));
+        let record = NotificationRecord { superseded_by, ..of_event() };
+        for body in [reply(&record, &Tally::default()), completed(&record, &Tally::default())] {
+            assert_eq!(from_slice::<Value>(&body).unwrap()["superseded_by"], 12);
+        }
     }
 
     #[test]
