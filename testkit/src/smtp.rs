@@ -3,6 +3,7 @@
 
 pub mod gate;
 pub mod log;
+pub mod mail_files;
 pub mod policy;
 pub mod step_fault;
 pub mod stream;
@@ -13,6 +14,7 @@ mod shared;
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -89,6 +91,8 @@ pub struct Settings {
     pub most_connections: Option<(usize, Step, StepFault)>,
     /// The bodies are not kept, because there are very many of them.
     pub discards_bodies: bool,
+    /// Each mail is written into this folder before it is accepted ([`mail_files`]).
+    pub folder: Option<PathBuf>,
     /// Pause before each group of replies, on new connections.
     pub reply_delay: Duration,
 }

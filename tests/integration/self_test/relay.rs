@@ -238,3 +238,13 @@ fn data_before_the_354_is_recorded() {
     wait_until("the violation", || !server.log().violations.is_empty());
     assert!(server.log().violations[0].contains("data before the 354"));
 }
+
+#[test]
+fn mails_become_files_before_they_are_accepted() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), SmtpServer::start());
+    server.configure(|settings| settings.folder = Some(folder.path().to_owned()));
+    client(&server).send(&mail(7)).unwrap();
+    assert_eq!(testkit::folder::names_in(folder.path()), ["7.eml", "7.html", "7.txt"]);
+    let text = std::fs::read_to_string(folder.path().join("7.txt")).unwrap();
+    assert_eq!(text.replace("\r\n", "\n"), ".\n..two dots\n.dot\nend\n");
+}

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::smtp::RecipientFault;
 use crate::smtp::gate::Point;
 use crate::smtp::log::{BodyReply, ReceivedMail, header};
+use crate::smtp::mail_files::write_files;
 use crate::smtp::session::{LONGEST_LINE, Next, Session, Transaction};
 use crate::smtp::step_fault::Step;
 
@@ -90,7 +91,14 @@ impl Session {
 
     fn answer(&mut self, recipient: String, mut raw: Vec<u8>) -> io::Result<Next> {
         let (at, message_id) = (Instant::now(), header(&raw, "Message-ID"));
-        if self.shared.settings().discards_bodies {
+        let (folder, discards_bodies) = {
+            let settings = self.shared.settings();
+            (settings.folder.clone(), settings.discards_bodies)
+        };
+        if let Some(folder) = folder {
+            write_files(&folder, &raw);
+        }
+        if discards_bodies {
             raw.clear();
         }
         let fault = self.shared.take_fault(&recipient, |fault| match fault {
