@@ -126,6 +126,11 @@ fn retry(
         || anyhow!("another process has started to send notification {id} meanwhile; see: fanmail status");
     let lease = RetryLease::take(context, record, note)?.ok_or_else(taken_by_another)?;
     let held = Arc::clone(lease.held());
+    match reopening::is_left_alone(context, id) {
+        Ok(false) => {}
+        Ok(true) => return Ok(Sent { notification: record.notification, result: Ok(Counts::default()) }),
+        Err(Stopped) => return Ok(Sent { notification: record.notification, result: Err(Halt::Stopping) }),
+    }
     if let Err(halt) = superseded::check(context, record, &held) {
         let notification = superseded::close(context, &record.notification, &held, &halt);
         return Ok(Sent { notification, result: Err(halt) });

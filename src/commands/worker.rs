@@ -105,6 +105,10 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     };
     context.announcements = announcing.as_ref().map(|announcing| announcing.announcements.clone());
     context.routes = routes;
+    if context.dummy {
+        // Updates wait for those that send: a dry run neither begins those that wait nor takes their place.
+        context.store = context.store.clone().coalescing(None);
+    }
     let context = Arc::new(context);
     let health = &runtime.monitor.health;
     let mut others = vec![

@@ -12,6 +12,7 @@ use crate::text::count::count;
 mod coalescing;
 mod left_behind;
 mod reminders;
+mod set_aside;
 mod superseded;
 
 /// Younger states are not reported: an ack is recorded within seconds, and a worker that restarts resumes its work.
@@ -45,7 +46,7 @@ fn problem(line: &NotificationLine) -> Option<String> {
         ));
     }
     if line.record.state == NotificationState::SetAside {
-        return Some(set_aside(line));
+        return Some(set_aside::problem(line));
     }
     if let Some(reason) = &line.uncounted {
         return Some(format!("the participants of notification {id} cannot be counted: {reason}"));
@@ -71,30 +72,6 @@ fn problem(line: &NotificationLine) -> Option<String> {
              participants were added with a lower key than existing ones; send with: fanmail retry --notification {id}"
         ),
     })
-}
-
-/// One of which something could not be read.
-fn set_aside(line: &NotificationLine) -> String {
-    let id = line.id();
-    let got_none = match line.tally.pending {
-        _ if line.uncounted.is_some() => ", and people got no mail yet".to_owned(),
-        0 => String::new(),
-        pending => format!(", and {} got no mail yet", count(pending, "participant")),
-    };
-    let sending = match line.worker() {
-        Some(worker) if !line.has_lost_holder() => format!("{worker} is trying it again"),
-        _ => format!(
-            "A worker tries it again{}; to try now: fanmail retry --notification {id}",
-            line.record
-                .not_before
-                .map(|time| format!(" at {}", time.format("%H:%M:%SZ")))
-                .unwrap_or_default()
-        ),
-    };
-    format!(
-        "notification {id} is set aside{got_none}: {}. Correct the data or the view. {sending}",
-        line.record.reason.as_deref().unwrap_or("no reason is recorded")
-    )
 }
 
 /// What adds up and may need attention all the same, a line for each sort. When no worker is running, none is about to resume

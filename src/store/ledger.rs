@@ -7,6 +7,7 @@ pub mod completion;
 pub mod decided;
 pub mod deferrals;
 pub mod deliveries;
+pub mod dry_runs;
 pub mod failures;
 pub(crate) mod identity;
 pub mod installation;

@@ -46,6 +46,7 @@ pub mod claim;
 mod completion;
 pub mod context;
 mod deferring;
+mod dry_run;
 pub mod due;
 mod event_lookup;
 mod followers;
@@ -114,6 +115,9 @@ pub(super) fn run_leased(context: &Context, leased: &Leased) -> Result<FanOutRes
 }
 
 fn look_up_and_send(context: &Context, leased: &Leased) -> Result<FanOutResult, Halt> {
+    if let Some(left) = leased.check_dry_run(context)? {
+        return Ok(left);
+    }
     let has_older = leased.check_newer(context)?;
     let facts = match event_lookup::look_up(context, &leased.notification, leased.details.as_ref())? {
         Ok(found) => found,
@@ -123,15 +127,9 @@ fn look_up_and_send(context: &Context, leased: &Leased) -> Result<FanOutResult, 
         return leased.leave_out(context, &reason);
     }
     leased.end_older(context, has_older)?;
-    let (notification, resumed) = (leased.start(context)?, leased.resumed);
-    let (held, scope) = (Arc::clone(&leased.held), leased.scope);
-    if scope != Scope::SetAside {
-        events::notification::started(&notification, resumed, context.dummy);
-    }
-    let one_mail_per_address = context.one_mail_per_address;
-    let mut claim = Claim { notification, facts, held, resumed, scope, one_mail_per_address };
+    let mut claim = leased.start(context, facts)?;
     send_and_complete(context, &mut claim)?;
-    Ok(FanOutResult::Completed(notification))
+    Ok(FanOutResult::Completed(claim.notification))
 }
 
 /// Sends to everyone who has no outcome yet, then completes the notification. People whom the ledger finds undecided then are

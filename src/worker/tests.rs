@@ -3,6 +3,7 @@
 mod changes;
 mod deferrals;
 mod dispatcher;
+mod dry_run;
 mod fan_out;
 mod last_outcomes;
 mod leases;

@@ -1,12 +1,19 @@
-//! Which outcomes `fanmail retry` deletes, so that their recipients are sent to again.
+//! Which outcomes `fanmail retry` deletes, so that their recipients are sent to again; and what a dry run leaves alone.
 
 use crate::commands::retry::RetryArgs;
+use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
 use crate::store::error::StoreError;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::Context;
+
+/// Whether this is a dry run, and a worker that sends has begun the notification: a dry run would record the other mails as sent.
+pub(super) fn is_left_alone(context: &Context, id: NotificationId) -> Result<bool, Stopped> {
+    let Context { store, database_retry, dummy, .. } = context;
+    if *dummy { database_retry.until_ok(|| store.has_asked_relay(id)) } else { Ok(false) }
+}
 
 /// Deletes the outcomes that are tried again, and starts a notification that is not completed. `None` when the lease is not
 /// valid any more. A dry run deletes none: it would replace failures by outcomes of mails that it does not send.

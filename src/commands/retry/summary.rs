@@ -43,13 +43,13 @@ pub(super) fn finish(store: &Store, sent: &Sent, dry_run: bool) -> anyhow::Resul
                     say(&line);
                 }
             }
-            left_alone = if dry_run { tally.failed + tally.deferred } else { 0 };
+            left_alone = if dry_run { tally.failed + tally.deferred + tally.pending } else { 0 };
         }
         Err(error) => say(&format!("{error}; see how the notification adds up with: fanmail status")),
     }
     match result {
         Ok(_) if left_alone > 0 => {
-            let mails = count(left_alone, "failed or deferred mail");
+            let mails = count(left_alone, "failed, deferred or pending mail");
             say(&format!(
                 "{DRY_RUN}: {mails} left as before; to send, set EMAIL_DUMMY_MODE=False and run the same command again"
             ));

@@ -22,14 +22,25 @@ pub fn started(notification: &Notification, resumed: bool, dry_run: bool) {
         if resumed { "resumed" } else { "started" },
         if dry_run { "; dry-run mode, NO MAIL IS SENT" } else { "" }
     );
-    if dry_run && resumed {
-        log::warn!(
-            "notification {} ({notification}) may have been begun by a worker that sends mails: this dry run records the others as \
-             sent. Send to them with EMAIL_DUMMY_MODE=False and: fanmail retry --notification {} --dummy-too",
-            notification.id,
-            notification.id
-        );
-    }
+}
+
+/// This dry run does not send it: a worker that sends has begun it.
+pub fn left_by_dry_run(notification: &Notification) {
+    log::warn!(
+        "notification {0} ({notification}) is left to workers with EMAIL_DUMMY_MODE=False: one has sent some of its mails, and a dry run \
+         would record the others as sent. Its message is acked, and any such worker sends to the others; at once with: fanmail retry \
+         --notification {0}",
+        notification.id
+    );
+}
+
+/// A dry run has left it half done, and this worker sends it.
+pub fn dry_run_forgotten(notification: &Notification, outcomes: u64) {
+    log::info!(
+        "notification {} ({notification}) was begun by a dry run: {} that it has recorded are sent now",
+        notification.id,
+        count(outcomes, "mail")
+    );
 }
 
 /// A fan-out that takes long is still running.

@@ -1,4 +1,4 @@
-//! Notifications that are set aside, because something of the application's data cannot be read, and tried again.
+//! Notifications that are set aside, mostly because something of the application's data cannot be read, and tried again.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub fn counted(health: &Health, metrics: &Metrics, ids: &[NotificationId], more:
     health.set_note(
         Part::Database,
         format!(
-            "{at_least}{} {are} set aside, because something cannot be read: {}{others}; see why with: fanmail status",
+            "{at_least}{} {are} set aside: {}{others}; see why with: fanmail status",
             count(ids.len() as u64, "notification"),
             named.join(", ")
         ),
@@ -67,8 +67,7 @@ mod tests {
         counted(&health, &metrics, &ids[..1], false);
         assert_eq!(
             health.notes(),
-            "note: database: 1 notification is set aside, because something cannot be read: 1; see why with: fanmail \
-             status\n"
+            "note: database: 1 notification is set aside: 1; see why with: fanmail status\n"
         );
         counted(&health, &metrics, &ids, true);
         assert!(health.notes().contains("at least 7 notifications are set aside"), "{}", health.notes());

@@ -1,5 +1,6 @@
-//! Notifications that are set aside, because something of the application's data cannot be read. Their messages are acked, so
-//! the ledger has the rest of the work: the reason, and when it is tried again. Trying it is left to the worker.
+//! Notifications that are set aside, because something of the application's data cannot be read, or because a dry run has met one that
+//! a worker has begun. Their messages are acked, so the ledger has the rest of the work: the reason, and when it is tried again. Trying
+//! it is left to the worker.
 //!
 //! Set aside counts as ended for its message, as abandoned does: `completed_at` has the time at which that happened first.
 
@@ -20,6 +21,10 @@ use crate::store::schema::notifications;
 /// The first and the longest pause between two tries. In between, a pause is as long as the notification has been set aside.
 const PAUSES: [TimeDelta; 2] = [TimeDelta::minutes(1), TimeDelta::minutes(5)];
 
+/// Why a dry run sets a notification aside.
+pub const MET_BY_DRY_RUN: &str =
+    "a dry run has met it, and leaves it to workers that send: some of its mails are sent";
+
 /// A notification that is set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
@@ -37,6 +42,15 @@ impl SetAside {
 }
 
 impl Store {
+    /// Leaves a notification to workers that send: it is set aside, and due at once. `false` when the lease is not valid any more, or the
+    /// notification has ended. May be repeated when the reply was lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn leave_to_senders(&self, lease: Lease) -> Result<bool, StoreError> {
+        Ok(self.set_aside_for(lease, MET_BY_DRY_RUN, [TimeDelta::zero(); 2])?.is_some())
+    }
+
     /// Sets a notification aside for a `reason`, or leaves it set aside after another try, and ends its lease. Returns the time
     /// until the next try; `None` when the lease is not valid any more, or the notification has ended: then nothing has
     /// changed. May be repeated when the reply was lost.
@@ -44,6 +58,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn set_aside(&self, lease: Lease, reason: &str) -> Result<Option<Duration>, StoreError> {
+        self.set_aside_for(lease, reason, PAUSES)
+    }
+
+    fn set_aside_for(
+        &self,
+        lease: Lease,
+        reason: &str,
+        [shortest, longest]: [TimeDelta; 2],
+    ) -> Result<Option<Duration>, StoreError> {
         self.write("set a notification aside", |connection| {
             if dispatch::lock_notifications(connection, &[lease.notification_id])? != [lease] {
                 return Ok(None);
@@ -57,7 +80,7 @@ impl Store {
                 Some(state) if state.is_open() => clock,
                 _ => return Ok(None),
             };
-            let pause = (clock - since).clamp(PAUSES[0], PAUSES[1]);
+            let pause = (clock - since).clamp(shortest, longest);
             diesel::update(row)
                 .set((
                     notifications::state.eq(NotificationState::SetAside.as_str()),

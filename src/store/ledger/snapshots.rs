@@ -48,7 +48,7 @@ fn about<'a>(event_id: EventId) -> notifications::BoxedQuery<'a, MultiBackend> {
 
 /// The outcomes of mails that went out. Those of dry-run mode did not.
 #[diesel::dsl::auto_type]
-fn got_mail() -> _ {
+pub(crate) fn got_mail() -> _ {
     let status: &'static str = Status::Sent.as_str();
     let dry_run: &'static str = Verdict::DRY_RUN;
     // A relay's own words have a code.

@@ -19,6 +19,7 @@ use crate::store::backend::clock::DatabaseTime;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::abandoning::{is_untouched, set_for_no_one};
+use crate::store::ledger::dry_runs::is_of_dry_run;
 use crate::store::ledger::leases::no_lease;
 use crate::store::ledger::row::{NotificationRecord, NotificationRow, NotificationState};
 use crate::store::ledger::tally::of_event;
@@ -27,7 +28,8 @@ use crate::store::schema::{deferrals, notifications};
 /// What the other notifications of an event mean for one of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Related {
-    /// The newest one that supersedes it. An abandoned UPDATED does not: it is not sent. Nor does one that waits for further ones.
+    /// The newest one that supersedes it. An abandoned UPDATED does not: it is not sent. Nor does one that waits for further ones, or
+    /// of which a dry run has the mails.
     pub newer: Option<NotificationId>,
     /// Whether [`Store::list_superseded`] may have some.
     pub has_older: bool,
@@ -107,7 +109,13 @@ impl Store {
                 .select(Other::as_select())
                 .load(connection)?;
             let Notification { id, kind, .. } = *notification;
-            let newer = others.iter().find(|other| other.id > id && other.supersedes(kind, details));
+            let mut newer = None;
+            for other in others.iter().filter(|other| other.id > id && other.supersedes(kind, details)) {
+                if !is_of_dry_run(connection, other.id)? {
+                    newer = Some(other);
+                    break;
+                }
+            }
             let has_older = others.iter().any(|other| {
                 let older = Kind::from_word(&other.kind);
                 other.id < id && older.is_some_and(|older| supersedes(kind, older, None))

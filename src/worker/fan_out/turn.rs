@@ -7,10 +7,11 @@ use crate::domain::ids::Epoch;
 use crate::domain::message::details::DetailsJson;
 use crate::domain::missing_event::MissingEvent;
 use crate::domain::notification::Notification;
+use crate::domain::notification_facts::NotificationFacts;
 use crate::observe::events;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::Stopped;
-use crate::worker::fan_out::claim::{OpenedAs, OpenedMessage, Scope};
+use crate::worker::fan_out::claim::{Claim, OpenedAs, OpenedMessage, Scope};
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt, PARTICIPANTS, read_data_and_write};
 use crate::worker::fan_out::event_lookup;
 use crate::worker::lease::held::HeldLease;
@@ -49,7 +50,16 @@ impl Leased {
     ///
     /// # Errors
     /// When a shutdown is requested first, the lease is lost, or the participants cannot be read.
-    pub(super) fn start(&self, context: &Context) -> Result<Notification, Halt> {
+    pub(super) fn start(&self, context: &Context, facts: NotificationFacts) -> Result<Claim, Halt> {
+        let (notification, resumed, scope) = (self.freeze(context)?, self.resumed, self.scope);
+        if scope != Scope::SetAside {
+            events::notification::started(&notification, resumed, context.dummy);
+        }
+        let (held, one_mail_per_address) = (Arc::clone(&self.held), context.one_mail_per_address);
+        Ok(Claim { notification, facts, held, resumed, scope, one_mail_per_address })
+    }
+
+    fn freeze(&self, context: &Context) -> Result<Notification, Halt> {
         if self.started {
             return Ok(self.notification);
         }

@@ -32,7 +32,10 @@ impl SetAsideSweep {
         for record in &found {
             let stale_for = self.staleness_left_behind.observe(record, Instant::now());
             let leases = &self.context.leases;
-            let place = if record.is_coalescing() {
+            let place = if record.is_coalescing() && self.context.dummy {
+                // A worker that sends has it wait: see `fan_out::dry_run`.
+                None
+            } else if record.is_coalescing() {
                 // As many as there are places: it may begin at any worker, at any time from now on.
                 self.context.intake.reserve(1).pop()
             } else if leases.is_free(record, stale_for) || leases.is_unknown(record, stale_for) {

@@ -13,6 +13,7 @@ macro_rules! superseding_tests {
             older_notifications_of_which_people_may_get_a_mail_are_superseded
             a_superseded_notification_that_has_not_begun_is_for_no_one
             the_undecided_people_of_a_notification_are_read_in_pages_with_the_deferred
+            what_a_dry_run_has_recorded_are_no_mails
         );
     };
 }
@@ -153,4 +154,24 @@ pub fn the_undecided_people_of_a_notification_are_read_in_pages_with_the_deferre
     let tally = store.tally(&closed.notification).unwrap();
     assert!(tally.adds_up(), "{tally:?}");
     assert_eq!((tally.participants, tally.sent, tally.skipped, tally.deferred), (7, 2, 5, 0));
+}
+
+pub fn what_a_dry_run_has_recorded_are_no_mails(store: &Store) {
+    add_people(store, EVENT, 3);
+    let older = open_of(store, message(Kind::Updated));
+    let newer = open_of(store, message(Kind::Cancelled));
+    let asked = || [&older, &newer].map(|one| store.has_asked_relay(one.id).unwrap());
+    let dry = |id| Outcome { verdict: Verdict::DryRun, ..outcome(&newer, id, Status::Sent) };
+    assert!(store.record_outcomes(&[dry(2), dry(3)]).unwrap().is_empty());
+    record(store, &newer, Status::Skipped, [1]);
+    assert_eq!((asked(), newer_of(store, &older)), ([false, false], None));
+    assert_eq!(store.forget_dry_run(first_lease(newer.id)).unwrap(), Some(2));
+    assert_eq!(newer_of(store, &older), Some(newer.id.0), "a worker that sends begins it");
+
+    record(store, &older, Status::Sent, [1]);
+    assert_eq!(store.forget_dry_run(first_lease(older.id)).unwrap(), Some(0));
+    assert_eq!(asked(), [true, false]);
+    assert!(store.leave_to_senders(first_lease(older.id)).unwrap());
+    let left = store.list_set_aside(9).unwrap();
+    assert_eq!((left.len(), left[0].due_in), (1, Duration::ZERO));
 }
