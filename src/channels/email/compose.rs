@@ -2,7 +2,9 @@
 //! invalid address and composes everything else, whatever the data. How texts are rendered is left to `content`.
 
 pub(crate) mod calendar;
+pub(crate) mod encoding;
 pub(crate) mod headers;
+pub(crate) mod line_counts;
 pub(crate) mod mailbox;
 pub mod notification_headers;
 pub(crate) mod part;
@@ -17,7 +19,7 @@ use crate::channels::email::compose::calendar::{CalendarEncoder, EncodedCalendar
 use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::{address_alone, mailbox};
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
-use crate::channels::email::compose::part::EncodedPart;
+use crate::channels::email::compose::part::{EncodedPart, PartEncoder};
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
@@ -55,6 +57,7 @@ pub struct Composer {
     untagged_up_to: NotificationId,
     shared: SharedHeaders,
     reach: Reach,
+    parts: PartEncoder,
     calendar: CalendarEncoder,
 }
 
@@ -79,6 +82,7 @@ impl Composer {
             untagged_up_to: installation.untagged_up_to,
             shared: SharedHeaders::default(),
             reach: config.reach.clone(),
+            parts: PartEncoder::default(),
             calendar: CalendarEncoder::new(&config.from_name, &config.from_email, &installation.tag),
         }
     }
@@ -119,8 +123,8 @@ impl Composer {
         let tagged = notification.id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
         let message_id = format!("<{key}{suffix}");
-        // `ContentPart` and `EncodedPart` have the same size, so collecting reuses the allocation.
-        let parts: Vec<EncodedPart> = content.parts.into_iter().map(EncodedPart::new).collect();
+        let encode = |part| self.parts.encode(notification.id, &content.language, part);
+        let parts: Vec<EncodedPart> = content.parts.into_iter().map(encode).collect();
         let boundary = boundary(key, &parts);
         let calendar = content
             .calendar

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::channels::email::compose::encoding::{Encoding, append_base64};
 use crate::channels::email::compose::mailbox::NAME_MAX;
 use crate::channels::email::compose::notification_headers::event_label;
-use crate::channels::email::compose::part::{Encoding, append_base64};
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::content::calendar::content_lines::{ContentLines, date_time, quoted};
 use crate::content::rich_text::target::mailto;

@@ -1,44 +1,18 @@
-//! One part of a mail: chooses its encoding, and encodes it directly into the form that follows `DATA`.
-//!
-//! lettre makes six passes over six copies, at 70 instructions a byte; this takes 10. A test compares the two: they
-//! write the same bytes.
+//! The parts of a mail, encoded, most lines of them only once: what is personal about the mails of a notification are some lines of
+//! hundreds. A part is compared with the first one like it, line by line. How a text is encoded is left to `encoding`.
 
-use email_encoding::body::base64;
+use std::sync::Arc;
+
 use memchr::memmem;
 
-use crate::channels::email::compose::wire_format::DotStuffed;
+use crate::channels::email::compose::encoding::{Encoding, lines, sanitized};
+use crate::channels::email::compose::line_counts::LineCounts;
+use crate::channels::email::compose::wire_format::{DotStuffed, Position};
 use crate::domain::content::{ContentPart, MediaType};
+use crate::domain::ids::NotificationId;
 
-/// Longest line of a part, in bytes, without its end (RFC 2045 section 6.7).
-const LINE_MAX: usize = 76;
-
-/// Longest line of a part without an encoding that is one word, such as a web address (RFC 5322 section 2.1.1).
-const WORD_MAX: usize = 998;
-
-/// Every byte in quoted-printable, three characters each.
-const QUOTED_BYTES: &str = {
-    const BYTES: [u8; 3 * 256] = {
-        let (digits, mut bytes, mut at) = (b"0123456789ABCDEF", [b'='; 3 * 256], 0);
-        while at < 256 {
-            bytes[3 * at + 1] = digits[at >> 4];
-            bytes[3 * at + 2] = digits[at & 15];
-            at += 1;
-        }
-        bytes
-    };
-    match str::from_utf8(&BYTES) {
-        Ok(quoted) => quoted,
-        Err(_) => unreachable!(),
-    }
-};
-
-/// A `Content-Transfer-Encoding`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Encoding {
-    SevenBit,
-    QuotedPrintable,
-    Base64,
-}
+/// So many parts are kept: lanes send mails of several notifications and languages in turn.
+const KEPT: usize = 8;
 
 /// One part of a mail, ready to be written.
 pub(crate) struct EncodedPart {
@@ -47,15 +21,119 @@ pub(crate) struct EncodedPart {
     /// The text before it is encoded, without control characters other than tabs and `\n`.
     pub text: String,
     encoding: Encoding,
+    /// Most of its lines, encoded already.
+    repeated: Option<Repeated>,
+}
+
+/// Encodes the parts of mails. Each lane has its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PartEncoder {
+    /// The newest first.
+    kept: Vec<Kept>,
+}
+
+/// A part that others are compared with.
+#[derive(Debug, Clone)]
+struct Kept {
+    alike: Alike,
+    text: String,
+    /// Made with the second part like it: many notifications have a single mail.
+    lines: Option<Arc<EncodedLines>>,
+}
+
+/// What parts have in common whose lines are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Alike {
+    notification_id: NotificationId,
+    language: Arc<str>,
+    media_type: MediaType,
+    lines: usize,
+}
+
+/// The lines of a part, encoded one by one.
+#[derive(Debug)]
+struct EncodedLines {
+    lines: Vec<EncodedLine>,
+    counts: LineCounts,
+    encoded: DotStuffed,
+}
+
+#[derive(Debug)]
+struct EncodedLine {
+    counts: LineCounts,
+    /// Where its encoded form begins and ends.
+    from: Position,
+    to: Position,
+}
+
+/// The lines of an earlier part, and in which places this one has others.
+struct Repeated {
+    lines: Arc<EncodedLines>,
+    others: Vec<usize>,
+}
+
+impl PartEncoder {
+    /// Encodes a part of a mail of this notification in this language.
+    pub fn encode(
+        &mut self,
+        notification_id: NotificationId,
+        language: &Arc<str>,
+        part: ContentPart,
+    ) -> EncodedPart {
+        let (media_type, text) = (part.media_type, sanitized(part.text));
+        let alike = Alike {
+            notification_id,
+            language: Arc::clone(language),
+            media_type,
+            lines: lines(&text).count(),
+        };
+        let (encoding, repeated) = if let Some(kept) = self.kept.iter_mut().find(|kept| kept.alike == alike) {
+            kept.encode(&text)
+        } else {
+            self.kept.truncate(KEPT - 1);
+            self.kept.insert(0, Kept { alike, text: text.clone(), lines: None });
+            (Encoding::of(&text), None)
+        };
+        EncodedPart { media_type, text, encoding, repeated }
+    }
+}
+
+impl Kept {
+    /// The encoding of `text`, which has as many lines, and what it repeats.
+    fn encode(&mut self, text: &str) -> (Encoding, Option<Repeated>) {
+        let lines_of_kept = self.lines.get_or_insert_with(|| Arc::new(EncodedLines::of(&self.text)));
+        let (mut counts, mut others) = (lines_of_kept.counts, Vec::new());
+        let pairs = lines(text).zip(lines(&self.text)).zip(&lines_of_kept.lines);
+        for (number, ((line, kept), encoded)) in pairs.enumerate() {
+            if line != kept {
+                counts = counts.without(encoded.counts).with(LineCounts::of_line(line));
+                others.push(number);
+            }
+        }
+        let encoding = counts.encoding();
+        // Base64 knows no lines.
+        let repeats = encoding != Encoding::Base64 && encoding == lines_of_kept.counts.encoding();
+        let repeated = repeats.then(|| Repeated { lines: Arc::clone(lines_of_kept), others });
+        (encoding, repeated)
+    }
+}
+
+impl EncodedLines {
+    fn of(text: &str) -> Self {
+        let encoding = Encoding::of(text);
+        let (mut encoded, mut counts) = (DotStuffed::default(), LineCounts::default());
+        let encode = |line| {
+            let (of_line, from) = (LineCounts::of_line(line), encoded.position());
+            counts = counts.with(of_line);
+            encoding.append(line, &mut encoded);
+            EncodedLine { counts: of_line, from, to: encoded.position() }
+        };
+        let lines = lines(text).map(encode).collect();
+        Self { lines, counts, encoded }
+    }
 }
 
 impl EncodedPart {
-    /// Chooses the encoding.
-    pub fn new(part: ContentPart) -> Self {
-        let text = sanitized(part.text);
-        Self { media_type: part.media_type, encoding: Encoding::of(&text), text }
-    }
-
     /// Whether a line of the encoded part might be taken for a boundary with this id behind its `=_`. No other encoding than 7bit can
     /// hold `=_` (RFC 2045 section 6.7).
     pub fn contains(&self, id: &str) -> bool {
@@ -68,225 +146,80 @@ impl EncodedPart {
         mail.line_of(&["Content-Type: ", self.media_type.as_str(), "; charset=utf-8"]);
         mail.line_of(&["Content-Transfer-Encoding: ", self.encoding.name()]);
         mail.line("");
-        self.encoding.append(&self.text, mail);
-    }
-}
-
-impl Encoding {
-    /// The encoding for `text`, which has no control characters other than tabs and `\n`. Quoted-printable stays
-    /// readable, but takes three bytes for each byte that is not ASCII: with many of those, base64 is shorter.
-    pub fn of(text: &str) -> Self {
-        let characters = text.chars().count();
-        if text.len() > characters + characters / 4 {
-            Self::Base64
-        } else if text.len() > characters || lines(text).any(is_too_long) {
-            Self::QuotedPrintable
-        } else {
-            Self::SevenBit
+        match &self.repeated {
+            Some(repeated) => self.append_repeated(repeated, mail),
+            None => self.encoding.append(&self.text, mail),
         }
     }
 
-    /// As the header has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SevenBit => "7bit",
-            Self::QuotedPrintable => "quoted-printable",
-            Self::Base64 => "base64",
+    fn append_repeated(&self, Repeated { lines: repeated, others }: &Repeated, mail: &mut DotStuffed) {
+        let EncodedLines { lines: encoded_lines, encoded, .. } = &**repeated;
+        let (mut own, mut number, mut from) = (lines(&self.text), 0, Position::default());
+        for &other in others {
+            let Some(line) = own.nth(other - number) else { break };
+            mail.extend_between(encoded, from, encoded_lines[other].from);
+            self.encoding.append(line, mail);
+            (number, from) = (other + 1, encoded_lines[other].to);
         }
-    }
-
-    /// Appends `text`, encoded.
-    pub fn append(self, text: &str, mail: &mut DotStuffed) {
-        match self {
-            Self::SevenBit => lines(text).for_each(|line| mail.line(line)),
-            Self::QuotedPrintable => lines(text).for_each(|line| quote(line, mail)),
-            Self::Base64 => append_base64(text.replace('\n', "\r\n").as_bytes(), mail),
-        }
-    }
-}
-
-/// Appends lines of base64, of 76 bytes except for the last one.
-pub(crate) fn append_base64(bytes: &[u8], mail: &mut DotStuffed) {
-    let mut encoded = String::with_capacity(2 * bytes.len());
-    // Writing into memory cannot fail.
-    if base64::encode(bytes, &mut encoded).is_err() {
-        encoded.clear();
-    }
-    encoded.push('\n');
-    mail.lines(&encoded);
-}
-
-/// `text` without control characters other than tabs, with `\n` for every line break. A template can contain a bare CR
-/// or a NUL, which mail does not allow (RFC 5322 sections 2.1, 2.3). Most texts have none and are not copied.
-pub(crate) fn sanitized(text: String) -> String {
-    let is_forbidden = |c: u8| c < b' ' && c != b'\n' && c != b'\t' || c == 0x7f;
-    // A pass over all bytes vectorizes; stopping at the first would not.
-    if !text.bytes().fold(false, |found, c| found | is_forbidden(c)) {
-        return text;
-    }
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().filter(|&c| !u8::try_from(c).is_ok_and(is_forbidden)).collect()
-}
-
-/// The lines of `text`. When `text` ends with `\n`, the last line is empty: the line end before a boundary belongs to
-/// the boundary (RFC 2046 section 5.1.1).
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut ends = memchr::memchr_iter(b'\n', text.as_bytes());
-    let mut rest = Some(0);
-    std::iter::from_fn(move || {
-        let start = rest?;
-        let end = ends.next();
-        rest = end.map(|end| end + 1);
-        Some(&text[start..end.unwrap_or(text.len())])
-    })
-}
-
-/// Whether a line needs an encoding. One that cannot be broken at a space does not, although it should be shorter: most mails have
-/// links, and quoted-printable costs more than all else about a part.
-fn is_too_long(line: &str) -> bool {
-    line.len() > LINE_MAX && (line.len() > WORD_MAX || line.trim_start_matches(' ').contains([' ', '\t']))
-}
-
-/// Appends `line` in quoted-printable (RFC 2045 section 6.7).
-fn quote(line: &str, mail: &mut DotStuffed) {
-    // White space at the end of a line has to be encoded.
-    let kept = line.strip_suffix([' ', '\t']).unwrap_or(line);
-    let is_ascii = kept.is_ascii();
-    let mut quoted = Quoted { mail, column: 0 };
-    let mut at = 0;
-    loop {
-        let bytes = &kept.as_bytes()[at..];
-        let plain = if is_ascii {
-            memchr::memchr(b'=', bytes)
-        } else {
-            bytes.iter().position(|&byte| byte == b'=' || !byte.is_ascii())
-        };
-        let plain = plain.unwrap_or(bytes.len());
-        if plain > 0 {
-            quoted.plain(&kept[at..at + plain], at + plain == line.len());
-            at += plain;
-        }
-        let Some(&byte) = kept.as_bytes().get(at) else {
-            break;
-        };
-        at += 1;
-        quoted.byte(byte, at == line.len());
-    }
-    if let Some(&space) = line.as_bytes().get(kept.len()) {
-        quoted.byte(space, true);
-    }
-    mail.append("\r\n");
-}
-
-/// Writes one line of quoted-printable.
-struct Quoted<'a> {
-    mail: &'a mut DotStuffed,
-    column: usize,
-}
-
-impl Quoted<'_> {
-    /// Bytes that still fit on the line. At the `end` of the text no soft break follows.
-    fn space_left(&self, end: bool) -> usize {
-        LINE_MAX - self.column - usize::from(!end)
-    }
-
-    fn plain(&mut self, mut text: &str, end: bool) {
-        while text.len() > self.space_left(end) {
-            let (fits, more) = text.split_at(self.space_left(false));
-            self.put(fits);
-            self.soft_break();
-            text = more;
-        }
-        self.put(text);
-    }
-
-    fn byte(&mut self, byte: u8, end: bool) {
-        if self.space_left(end) < 3 {
-            self.soft_break();
-        }
-        let at = 3 * usize::from(byte);
-        self.put(&QUOTED_BYTES[at..at + 3]);
-    }
-
-    fn soft_break(&mut self) {
-        self.mail.append("=\r\n");
-        self.column = 0;
-    }
-
-    fn put(&mut self, text: &str) {
-        if self.column == 0 {
-            self.mail.begin_line(text);
-        } else {
-            self.mail.append(text);
-        }
-        self.column += text.len();
+        mail.extend_between(encoded, from, encoded.position());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lettre::message::Body;
-    use lettre::message::header::ContentTransferEncoding;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channels::email::compose::wire_format::unstuff;
 
-    fn encoded(encoding: Encoding, text: &str) -> String {
+    fn encode(encoder: &mut PartEncoder, notification: i64, text: &str) -> EncodedPart {
+        let part = ContentPart { media_type: MediaType::Html, text: text.to_owned() };
+        encoder.encode(NotificationId(notification), &"en".into(), part)
+    }
+
+    fn written(part: &EncodedPart) -> (String, usize) {
         let mut mail = DotStuffed::default();
-        encoding.append(text, &mut mail);
-        unstuff(&mail.finish().0)
+        part.append("b", &mut mail);
+        mail.finish()
     }
 
     #[test]
-    fn each_text_gets_the_encoding_that_suits_it() {
-        let line = "x".repeat(LINE_MAX);
-        for (text, encoding) in [
-            ("", Encoding::SevenBit),
-            (&format!("{line}\n{line}\n"), Encoding::SevenBit),
-            (&format!("x\n{line} y\n"), Encoding::QuotedPrintable),
-            (&format!("x\n {line}{line}\n"), Encoding::SevenBit),
-            (&"x".repeat(WORD_MAX), Encoding::SevenBit),
-            (&"x".repeat(WORD_MAX + 1), Encoding::QuotedPrintable),
-            ("Grüße aus Köln", Encoding::QuotedPrintable),
-            ("Привет, Ада", Encoding::Base64),
-            ("灯りの夕べ", Encoding::Base64),
-        ] {
-            assert_eq!(Encoding::of(text), encoding, "{text:?}");
-        }
+    fn the_second_mail_takes_the_lines_that_it_shares_with_the_first() {
+        let mut encoder = PartEncoder::default();
+        let text = |name: &str| format!(".a\nGrüße, {name}\n.b\n{}", "c = d\n".repeat(50));
+        assert!(encode(&mut encoder, 1, &text("Ada")).repeated.is_none());
+        let others = |part: EncodedPart| part.repeated.map(|repeated| repeated.others);
+        assert_eq!(others(encode(&mut encoder, 1, &text("Bob"))), Some(vec![1]));
+        assert_eq!(others(encode(&mut encoder, 1, &text("Ada"))), Some(vec![]));
+        // Of another notification, of another number of lines, and in an encoding without lines.
+        assert!(encode(&mut encoder, 2, &text("Bob")).repeated.is_none());
+        assert!(encode(&mut encoder, 1, &text("Bob\nEve")).repeated.is_none());
+        assert!(encode(&mut encoder, 1, &text(&"漢".repeat(500))).repeated.is_none());
+        assert!(encode(&mut encoder, 1, &text("Eve")).repeated.is_some());
     }
 
     #[test]
-    fn quoted_printable_breaks_lines_at_76_bytes() {
-        let line = "x".repeat(LINE_MAX - 3);
-        for (text, expected) in [
-            (format!("{line}xxx"), format!("{line}xxx\r\n")),
-            (format!("{line}xxxx"), format!("{line}xx=\r\nxx\r\n")),
-            (format!("{line}="), format!("{line}=3D\r\n")),
-            (format!("{line}=x"), format!("{line}=\r\n=3Dx\r\n")),
-            (format!("{line}x="), format!("{line}x=\r\n=3D\r\n")),
-            (format!("{line} "), format!("{line}=20\r\n")),
-            (format!("{line}xx."), format!("{line}xx.\r\n")),
-            (format!("{line}xx.."), format!("{line}xx=\r\n..\r\n")),
-            ("\t\n =\t\n".to_owned(), "=09\r\n =3D=09\r\n\r\n".to_owned()),
-        ] {
-            assert_eq!(encoded(Encoding::QuotedPrintable, &text), expected, "{text:?}");
-        }
+    fn a_bounded_number_of_parts_is_kept() {
+        let mut encoder = PartEncoder::default();
+        (0..100).for_each(|notification| drop(encode(&mut encoder, notification, "a\n")));
+        assert_eq!(encoder.kept.len(), KEPT);
     }
 
     proptest! {
-        // Any text, and text with many special characters.
         #[test]
-        fn lettre_writes_the_same(text in "(?s:.)*|([ -~]{0,90}|[.=\n\t ü漢]){0,50}") {
-            let text = sanitized(text);
-            prop_assert_eq!(encoded(Encoding::SevenBit, &text), text.replace('\n', "\r\n") + "\r\n");
-            for (ours, theirs) in [
-                (Encoding::QuotedPrintable, ContentTransferEncoding::QuotedPrintable),
-                (Encoding::Base64, ContentTransferEncoding::Base64),
-            ] {
-                prop_assert_eq!(ours.name(), theirs.to_string());
-                let body = Body::new_with_encoding(text.clone(), theirs).unwrap().into_vec();
-                prop_assert_eq!(encoded(ours, &text), String::from_utf8(body).unwrap() + "\r\n");
+        fn a_part_is_written_alike_whatever_came_before(
+            lines in prop::collection::vec("[.]?[ -~]{0,90}|[.=\t ü漢]{0,20}", 1..20),
+            others in prop::collection::vec((0..20_usize, "[.]?[ -~]{0,90}|[.=\t ü漢]{0,20}"), 0..4),
+        ) {
+            let mut changed = lines.clone();
+            let count = changed.len();
+            for (at, line) in others {
+                changed[at % count] = line;
+            }
+            let mut encoder = PartEncoder::default();
+            for lines in [&lines, &changed, &lines, &changed] {
+                let text = lines.join("\n");
+                let alone = encode(&mut PartEncoder::default(), 1, &text);
+                prop_assert_eq!(written(&encode(&mut encoder, 1, &text)), written(&alone));
             }
         }
     }

@@ -8,6 +8,13 @@ pub struct DotStuffed {
     added_dots: usize,
 }
 
+/// A place in a mail, between two lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Position {
+    bytes: usize,
+    added_dots: usize,
+}
+
 impl DotStuffed {
     /// An empty mail with space for `capacity` bytes.
     #[must_use]
@@ -45,8 +52,18 @@ impl DotStuffed {
 
     /// Appends the lines of `other`.
     pub(crate) fn extend(&mut self, other: &Self) {
-        self.data.push_str(&other.data);
-        self.added_dots += other.added_dots;
+        self.extend_between(other, Position::default(), other.position());
+    }
+
+    /// Appends the lines of `other` between two places.
+    pub(crate) fn extend_between(&mut self, other: &Self, from: Position, to: Position) {
+        self.data.push_str(&other.data[from.bytes..to.bytes]);
+        self.added_dots += to.added_dots - from.added_dots;
+    }
+
+    /// The place behind the last line.
+    pub(crate) const fn position(&self) -> Position {
+        Position { bytes: self.data.len(), added_dots: self.added_dots }
     }
 
     /// Bytes so far.
