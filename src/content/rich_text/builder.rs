@@ -236,10 +236,17 @@ impl Builder {
         self.write(text);
     }
 
-    /// The space between two words that look different belongs to the plainer one.
+    /// The space between two words that look different belongs to the plainer one, and to no link but that of both: links are
+    /// underlined.
     fn space(&mut self) {
+        let href = self.link.as_ref().map(|link| &link.href);
         match self.runs.last_mut() {
-            Some(run) if run.href.is_none() && run.look == Look::default() => run.text.push(' '),
+            Some(run) if run.href.is_none() && (run.look == Look::default() || href.is_some()) => {
+                run.text.push(' ');
+            }
+            Some(run) if run.href.is_some() && href.is_some() && run.href.as_ref() != href => {
+                self.runs.push(Run { text: " ".to_owned(), look: Look::default(), href: None });
+            }
             _ => self.write(" "),
         }
     }

@@ -47,3 +47,21 @@ fn what_is_too_much_or_missing_makes_no_wrong_text() {
     assert_eq!(text.blocks[2].kind, BlockKind::Paragraph);
     assert_eq!(text.blocks[2].runs[0].href.as_deref(), Some("https://example.org/"), "as in a browser");
 }
+
+#[test]
+fn the_space_beside_a_link_is_not_underlined() {
+    let mut builder = Builder::default();
+    builder.strong(true);
+    builder.words("bold ");
+    for (address, words) in [("https://example.org/a", "one link"), ("https://example.org/b", "two")] {
+        builder.start_link(address);
+        builder.words(words);
+        builder.end_link();
+        builder.words(" ");
+    }
+    builder.words("end");
+    let text = builder.finish();
+    let runs = text.blocks[0].runs.iter().map(|run| (run.text.as_str(), run.href.is_some()));
+    let expected = [("bold ", false), ("one link", true), (" ", false), ("two", true), (" end", false)];
+    assert_eq!(runs.collect::<Vec<_>>(), expected);
+}
