@@ -37,7 +37,7 @@ impl TemplatesDir {
     ) -> Self {
         used.extend(languages.iter().flat_map(LanguageFolder::used));
         let is_unused = |file: &String| !names.contains(file) && !used.contains(file);
-        let unused = list_templates(path, languages).into_iter().filter(is_unused).collect();
+        let unused = list_templates(path).into_iter().filter(is_unused).collect();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self { path, used, unused, names }
     }
@@ -74,14 +74,22 @@ impl TemplatesDir {
         sentences
     }
 
-    /// The name that differs from that of a file only in capitals.
+    /// The name that differs from that of a file only in capitals, or in the order of its folders.
     fn meant(&self, file: &str) -> Option<String> {
         let is_meant = |name: &&str, file: &str| name.eq_ignore_ascii_case(file);
         let names = || self.names.iter().map(String::as_str);
         if let Some(name) = names().find(|name| is_meant(name, file)) {
             return Some(name.to_owned());
         }
-        let (folder, file) = file.split_once('/').filter(|(folder, _)| Tag::read(folder).is_some())?;
+        let is_language = |folder: &str| Tag::read(folder).is_some();
+        if let [mail, language, file] = file.split('/').collect::<Vec<_>>()[..]
+            && !is_language(mail)
+            && is_language(language)
+        {
+            let name = names().find(|name| is_meant(name, &format!("{mail}/{file}")))?;
+            return Some(format!("{language}/{name}"));
+        }
+        let (folder, file) = file.split_once('/').filter(|(folder, _)| is_language(folder))?;
         let name = names().chain([FILE]).find(|name| is_meant(name, file))?;
         Some(format!("{folder}/{name}"))
     }
@@ -101,18 +109,20 @@ impl fmt::Display for TemplatesDir {
     }
 }
 
-/// The files of the folder and of the folders in it that are named like templates, sorted; those of languages have folders, too.
-fn list_templates(dir: &Path, languages: &[LanguageFolder]) -> Vec<String> {
+/// The files of the folder and of the folders in it that are named like templates, sorted. A folder of a language has folders of mails, also
+/// of a route that is gone; one of a mail that has folders of languages has them in the wrong place.
+fn list_templates(dir: &Path) -> Vec<String> {
     let mut files = files_in(dir, "");
     let mut list = |name: &str| {
         if files.len() < FILES_MAX {
             files.extend(files_in(&dir.join(name), &format!("{name}/")));
         }
     };
+    let is_language = |name: &str| Tag::read(name).is_some();
     for name in folders_in(dir) {
         list(&name);
-        if languages.iter().any(|language| language.name == name) {
-            for inner in folders_in(&dir.join(&name)) {
+        for inner in folders_in(&dir.join(&name)) {
+            if is_language(&name) || is_language(&inner) {
                 list(&format!("{name}/{inner}"));
             }
         }

@@ -199,6 +199,25 @@ fn files_of_languages_that_are_not_used_are_named() {
     );
 }
 
+/// Templates of a route that is gone, in the folder of a language that has nothing else, and folders of languages in that of a mail.
+#[test]
+fn files_of_languages_for_no_mail_are_named() {
+    for (file, told) in [
+        ("de/course-moved/subject.txt", " not used; fanmail looks for "),
+        ("course-moved/de/subject.txt", " not used; fanmail looks for "),
+        (
+            "created/de-AT/body.html",
+            " is not used; the name that fanmail looks for is de-AT/created/body.html",
+        ),
+    ] {
+        let dir = folder(&[(file, "")]);
+        let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
+        let sentences = templates.dir().unwrap().misnamed();
+        let is_told = |sentence: &String| sentence.starts_with(&format!("TEMPLATES_DIR: {file}{told}"));
+        assert!(sentences.len() == 1 && is_told(&sentences[0]), "{sentences:?}");
+    }
+}
+
 /// Every language that is built in, every kind, and events of all sorts: no mail lacks a word, and none is half in another language.
 #[test]
 fn every_language_writes_every_kind() {
