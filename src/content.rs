@@ -10,6 +10,7 @@ pub(crate) mod dates;
 pub mod description;
 pub mod error;
 pub(crate) mod explain;
+pub(crate) mod filters;
 pub(crate) mod folder;
 pub(crate) mod json_ld;
 pub(crate) mod layout;

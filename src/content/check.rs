@@ -1,11 +1,13 @@
 //! Finds errors in templates before the first mail: unknown variables and fields anywhere, also in branches that no
 //! sample takes, and errors that only rendering shows. Each error names file and line.
 
+mod calls;
 pub(crate) mod names;
 
 use tera::Tera;
 
 use crate::content::catalogue::source::{Source, Sources};
+use crate::content::check::calls::check_calls;
 use crate::content::check::names::{Name, names};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
@@ -43,6 +45,7 @@ pub(crate) fn check_names(tera: &Tera, sources: &Sources, words: &Words) -> Resu
         for name in names {
             check_field(name, source, words)?;
         }
+        check_calls(names, source)?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Dates, times and cities as a language writes them, by the data of CLDR. How they are put together for an event is left to `dates`.
 
 use std::fmt::{self, Display};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, Timelike};
 use icu_calendar::{Date, Gregorian};
-use icu_datetime::fieldsets::{D, M, MDE, T, YMDE, zone::ExemplarCity};
+use icu_datetime::fieldsets::{D, E, M, MDE, T, YMDE, zone::ExemplarCity};
 use icu_datetime::{
     DateTimeFormatterLoadError, FixedCalendarDateTimeFormatter, NoCalendarFormatter, input::Time,
 };
@@ -26,6 +27,15 @@ pub(crate) struct DateFormats {
     day: FixedCalendarDateTimeFormatter<Gregorian, D>,
     time: NoCalendarFormatter<T>,
     city: NoCalendarFormatter<ExemplarCity>,
+    /// Loaded when a template asks for one.
+    names: OnceLock<Option<Names>>,
+}
+
+/// Names that stand alone, which templates of one's own may ask for.
+struct Names {
+    weekday: FixedCalendarDateTimeFormatter<Gregorian, E>,
+    short_weekday: FixedCalendarDateTimeFormatter<Gregorian, E>,
+    month: FixedCalendarDateTimeFormatter<Gregorian, M>,
 }
 
 impl fmt::Debug for DateFormats {
@@ -37,8 +47,7 @@ impl fmt::Debug for DateFormats {
 impl DateFormats {
     /// Those of a language, if CLDR has it.
     pub fn new(tag: Tag) -> Option<Self> {
-        let name = if tag == Tag::ENGLISH { ENGLISH_OF.to_owned() } else { tag.to_string() };
-        let formats = Self::load(tag, &name.parse().ok()?).ok()?;
+        let formats = Self::load(tag, &icu_locale(tag)?).ok()?;
         // A language without data gets those of no language, where December is M12.
         let december = formats.month(NaiveDate::from_ymd_opt(2026, 12, 1)?);
         (december != "M12").then_some(formats)
@@ -53,6 +62,7 @@ impl DateFormats {
             day: FixedCalendarDateTimeFormatter::try_new(locale.into(), D::medium())?,
             time: NoCalendarFormatter::try_new(locale.into(), T::hm())?,
             city: NoCalendarFormatter::try_new(locale.into(), ExemplarCity)?,
+            names: OnceLock::new(),
         })
     }
 
@@ -69,6 +79,26 @@ impl DateFormats {
     /// `Dec`
     pub fn month(&self, date: NaiveDate) -> String {
         gregorian(date).map(|date| written(&self.month.format(&date))).unwrap_or_default()
+    }
+
+    /// `Thursday`
+    pub fn weekday(&self, date: NaiveDate) -> String {
+        self.name(date, |names, date| written(&names.weekday.format(date)))
+    }
+
+    /// `Thu`
+    pub fn short_weekday(&self, date: NaiveDate) -> String {
+        self.name(date, |names, date| written(&names.short_weekday.format(date)))
+    }
+
+    /// `December`
+    pub fn long_month(&self, date: NaiveDate) -> String {
+        self.name(date, |names, date| written(&names.month.format(date)))
+    }
+
+    fn name(&self, date: NaiveDate, write: impl Fn(&Names, &Date<Gregorian>) -> String) -> String {
+        let names = self.names.get_or_init(|| Names::load(&icu_locale(self.tag)?).ok());
+        names.as_ref().zip(gregorian(date)).map(|(names, date)| write(names, &date)).unwrap_or_default()
     }
 
     /// `24`
@@ -88,6 +118,22 @@ impl DateFormats {
     pub fn city(&self, place: Place) -> String {
         written(&self.city.format(&place.without_offset()))
     }
+}
+
+impl Names {
+    fn load(locale: &Locale) -> Result<Self, DateTimeFormatterLoadError> {
+        Ok(Self {
+            weekday: FixedCalendarDateTimeFormatter::try_new(locale.into(), E::long())?,
+            short_weekday: FixedCalendarDateTimeFormatter::try_new(locale.into(), E::short())?,
+            month: FixedCalendarDateTimeFormatter::try_new(locale.into(), M::long())?,
+        })
+    }
+}
+
+/// The language, as ICU names it. English without a region is that of [`ENGLISH_OF`].
+pub(crate) fn icu_locale(tag: Tag) -> Option<Locale> {
+    let name = if tag == Tag::ENGLISH { ENGLISH_OF.to_owned() } else { tag.to_string() };
+    name.parse().ok()
 }
 
 /// The place that a zone of IANA is named for: the same for all of its names, such as `Asia/Calcutta` and `Asia/Kolkata`. None for UTC

@@ -1,6 +1,7 @@
 //! Loads templates: reads, parses and checks them. What is checked is left to `check`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tera::Tera;
 
@@ -11,6 +12,7 @@ use crate::content::catalogue::source::Sources;
 use crate::content::check;
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
+use crate::content::filters;
 use crate::content::locales::Locales;
 use crate::content::renderer::Templates;
 use crate::content::template_set::{TemplateSet, TemplateSets};
@@ -33,12 +35,12 @@ impl Templates {
         let dir = config.templates_dir.as_deref();
         let mut catalogue = Catalogue::read(dir, own)?;
         let (texts, languages) = catalogue.take_texts();
-        let locales = Locales::new(texts, languages, config)?;
-        let mut tera = parse(&catalogue.sources, config)?;
+        let locales = Arc::new(Locales::new(texts, languages, config)?);
+        let mut tera = parse(&catalogue.sources, config, &locales)?;
         check::check_names(&tera, &catalogue.sources, &locales.locale(locales.default_tag()).words)?;
         let mut of_languages = Vec::with_capacity(catalogue.languages.len());
         for (tag, sources) in sources_of(&catalogue.languages, &catalogue.sources) {
-            let tera = parse(&sources, config)?;
+            let tera = parse(&sources, config, &locales)?;
             check::check_names(&tera, &sources, &locales.locale(tag).words)?;
             of_languages.push((tag, TemplateSet::new(tera, sources, &catalogue.folders)));
         }
@@ -53,8 +55,9 @@ impl Templates {
     }
 }
 
-fn parse(sources: &Sources, config: &ContentConfig) -> Result<Tera, TemplateError> {
+fn parse(sources: &Sources, config: &ContentConfig, locales: &Arc<Locales>) -> Result<Tera, TemplateError> {
     let mut tera = Tera::default();
+    filters::register(&mut tera, locales);
     // What is the same for all mails is not copied for each of them.
     for (name, value) in view::sender::variables(config) {
         tera.global_context().insert_value(name, value);

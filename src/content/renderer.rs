@@ -35,7 +35,7 @@ pub struct Templates {
 #[derive(Debug)]
 struct ParsedTemplates {
     sets: TemplateSets,
-    locales: Locales,
+    locales: Arc<Locales>,
     config: ContentConfig,
     /// By their names.
     folders: HashMap<String, Arc<Folder>>,
@@ -73,7 +73,7 @@ impl Templates {
     /// Parsed templates and their sources.
     pub(crate) fn new(
         sets: TemplateSets,
-        locales: Locales,
+        locales: Arc<Locales>,
         folders: Vec<Folder>,
         dir: Option<TemplatesDir>,
         config: ContentConfig,

@@ -75,7 +75,7 @@ pub(crate) const LOCALE: [&str; 5] = ["lang", "dir", "start", "end", "dates"];
 pub(crate) const JSON_LD: &str = "json_ld";
 
 /// The fields of `event`.
-pub(crate) const EVENT: [&str; 26] = [
+pub(crate) const EVENT: [&str; 29] = [
     "id",
     "title",
     "description",
@@ -88,6 +88,9 @@ pub(crate) const EVENT: [&str; 26] = [
     "join_url",
     "map_url",
     "url",
+    "starts_at",
+    "ends_at",
+    "timezone",
     "when",
     "short_when",
     "date",

@@ -71,6 +71,15 @@ impl TimeZone {
         first.unwrap_or_else(|| date.and_time(NaiveTime::MIN).and_utc())
     }
 
+    /// IANA's name, or the offset: `+02:00`. [`Self::parse`] reads the same.
+    #[must_use]
+    pub fn written(self) -> String {
+        match self {
+            Self::Place(place) => place.name().to_owned(),
+            Self::Offset(offset) => offset.to_string(),
+        }
+    }
+
     /// IANA's name.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {

@@ -13,6 +13,8 @@ pub(crate) struct Name<'a> {
     pub field: Option<&'a str>,
     /// Whether the template sets it (`{% set name = … %}`).
     pub is_set: bool,
+    /// The text in quotes that it is given: `date(format="short")`.
+    pub text: Option<&'a str>,
 }
 
 /// All names in the tags of `source`, in order, with keywords and filters.
@@ -76,6 +78,7 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
                     root: word,
                     field: None,
                     is_set: names.len() == first + 1 && matches!(names[first].root, "set" | "set_global"),
+                    text: given_text(&source[at + length..end]),
                 }),
                 (1, Some(name)) => name.field = Some(word),
                 _ => {}
@@ -104,6 +107,13 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
     }
 }
 
+/// The text in quotes behind a `=` that this begins with.
+fn given_text(rest: &str) -> Option<&str> {
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\'' | '`'))?;
+    rest[1..].split_once(quote).map(|(text, _)| text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +139,14 @@ mod tests {
     fn what_a_template_sets_is_marked_and_raw_text_is_skipped() {
         let source = "{%- set accent = 'a' %}{% raw %}{{ not.me }}{% endraw %}{{ x1 }}";
         assert_eq!(found(source), ["1:set", "1:accent=", "1:raw", "1:x1"]);
+    }
+
+    #[test]
+    fn texts_that_names_are_given_are_found() {
+        let source = "{{ a | date(format=\"%d {{\", timezone = 'UTC') }}{% if kind == \"x\" and b = c %}{% set d = `e` %}{{ f=\"";
+        let given: Vec<(&str, &str)> =
+            names(source).iter().filter_map(|name| Some((name.root, name.text?))).collect();
+        assert_eq!(given, [("format", "%d {{"), ("timezone", "UTC"), ("d", "e")]);
     }
 
     proptest! {

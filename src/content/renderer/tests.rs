@@ -13,6 +13,7 @@ use crate::domain::kind::Kind;
 mod blanks;
 mod blocks;
 mod changes;
+mod filters;
 mod kinds;
 mod languages;
 mod layout_of_mails;

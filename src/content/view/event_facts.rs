@@ -9,15 +9,18 @@ use tera::Value;
 use crate::config::content::ContentConfig;
 use crate::content::calendar::{EntryTexts, ForCalendars};
 use crate::content::description::Description;
+use crate::content::filters::date::format::iso;
 use crate::content::json_ld::Reservation;
+use crate::content::local_span::Local;
 use crate::content::place::Place;
 use crate::content::rich_text::RichText;
 use crate::content::timing::Timing;
 use crate::content::view::{line, title, web_address};
 use crate::domain::calendar_entry::CalendarEntry;
-use crate::domain::event::Event;
+use crate::domain::event::{DateOrTime, Event};
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
+use crate::domain::time_zone::TimeZone;
 
 /// The facts, as values of Tera: their clones copy no text.
 #[derive(Debug, Clone)]
@@ -48,7 +51,11 @@ impl EventFacts {
         let (google, outlook) = links.map(|links| (links.google, links.outlook)).unzip();
         let reservation =
             Reservation::of(kind, event, &title, location.as_deref(), place.join_url.as_deref());
+        let zone = TimeZone::parse(&event.timezone);
         let fields = vec![
+            ("starts_at", raw(event.starts_at, event)),
+            ("ends_at", raw(event.ends_at, event)),
+            ("timezone", zone.map(TimeZone::written).into()),
             ("description", text.into()),
             ("description_html", Value::safe_string(&description.whole.to_inline_html())),
             ("description_excerpt", excerpt.to_text().into()),
@@ -82,6 +89,11 @@ impl EventFacts {
         };
         self.reservation.as_ref().map(of_participant).into()
     }
+}
+
+/// A time as programs write it, by the clocks of the event.
+fn raw(moment: Option<DateOrTime>, event: &Event) -> Value {
+    moment.and_then(|moment| Local::of(moment, event.zone())).map(iso).into()
 }
 
 /// A line with its links.
