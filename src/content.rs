@@ -19,6 +19,7 @@ pub(crate) mod loader;
 pub(crate) mod local_span;
 pub(crate) mod locales;
 pub(crate) mod place;
+pub(crate) mod plural;
 pub mod renderer;
 pub(crate) mod rich_text;
 pub mod sample;

@@ -11,6 +11,7 @@ use crate::content::check::calls::check_calls;
 use crate::content::check::names::{Name, names};
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
+use crate::content::locales::Locales;
 use crate::content::renderer::{NotificationContext, Templates};
 use crate::content::view::arguments::ARGUMENTS;
 use crate::content::words::Words;
@@ -25,7 +26,12 @@ use crate::domain::participant::Participant;
 ///
 /// # Errors
 /// The first one.
-pub(crate) fn check_names(tera: &Tera, sources: &Sources, words: &Words) -> Result<(), TemplateError> {
+pub(crate) fn check_names(
+    tera: &Tera,
+    sources: &Sources,
+    words: &Words,
+    locales: &Locales,
+) -> Result<(), TemplateError> {
     let names_in: Vec<Vec<Name>> = sources.all().iter().map(|source| names(&source.text)).collect();
     // A frame may set a variable for the templates that extend it.
     let set: Vec<&str> = names_in.iter().flatten().filter(|name| name.is_set).map(|name| name.root).collect();
@@ -45,7 +51,7 @@ pub(crate) fn check_names(tera: &Tera, sources: &Sources, words: &Words) -> Resu
         for name in names {
             check_field(name, source, words)?;
         }
-        check_calls(names, source)?;
+        check_calls(names, source, locales)?;
     }
     Ok(())
 }
@@ -74,6 +80,12 @@ fn check_text(field: &str, name: &Name<'_>, source: &Source, words: &Words) -> R
         let known: Vec<&str> = words.names().collect();
         return Err(unknown_name("text", &format!("{}.{field}", view::TEXT), source, Some(name), &known));
     };
+    if text.is_plural() {
+        return Err(TemplateError(format!(
+            "{}, line {}: the text \"{field}\" has forms for numbers; show it with {{{{ number | plural(text=\"{field}\") }}}}",
+            source.path, name.line
+        )));
+    }
     match text.arguments().find(|argument| !ARGUMENTS.contains(argument)) {
         None => Ok(()),
         Some(argument) => Err(TemplateError(format!(

@@ -37,11 +37,12 @@ impl Templates {
         let (texts, languages) = catalogue.take_texts();
         let locales = Arc::new(Locales::new(texts, languages, config)?);
         let mut tera = parse(&catalogue.sources, config, &locales)?;
-        check::check_names(&tera, &catalogue.sources, &locales.locale(locales.default_tag()).words)?;
+        let of_default = locales.locale(locales.default_tag());
+        check::check_names(&tera, &catalogue.sources, &of_default.words, &locales)?;
         let mut of_languages = Vec::with_capacity(catalogue.languages.len());
         for (tag, sources) in sources_of(&catalogue.languages, &catalogue.sources) {
             let tera = parse(&sources, config, &locales)?;
-            check::check_names(&tera, &sources, &locales.locale(tag).words)?;
+            check::check_names(&tera, &sources, &locales.locale(tag).words, &locales)?;
             of_languages.push((tag, TemplateSet::new(tera, sources, &catalogue.folders)));
         }
         if let Some(dir) = dir {

@@ -9,6 +9,7 @@ use crate::content::date_formats::DateFormats;
 use crate::content::dates::Times;
 use crate::content::error::TemplateError;
 use crate::content::tag::Tag;
+use crate::content::text::Text;
 use crate::content::texts::Texts;
 use crate::content::view::sender::Sender;
 use crate::content::words::Words;
@@ -94,6 +95,11 @@ impl Locales {
         self.files.written()
     }
 
+    /// The texts of this name in all languages, with their files.
+    pub fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Texts, &'a Text)> {
+        self.files.texts.iter().filter_map(move |texts| Some((texts, &**texts.by_name.get(name)?)))
+    }
+
     /// The language that mails for somebody with this tag are written in: theirs, if there are texts or templates in it.
     pub fn language_for(&self, tag: Tag) -> Tag {
         self.files.language_for(tag)
@@ -151,6 +157,12 @@ impl Files {
 fn check_arguments(own: &Texts, english: &Texts) -> Result<(), TemplateError> {
     for (name, text) in &own.by_name {
         let Some(built_in) = english.by_name.get(name) else { continue };
+        if text.is_plural() {
+            return Err(TemplateError(format!(
+                "{}: the text \"{name}\" has forms for numbers, and mails show it without a number",
+                own.path
+            )));
+        }
         let known: Vec<&str> = built_in.arguments().collect();
         if let Some(unknown) = text.arguments().find(|argument| !known.contains(argument)) {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -174,7 +186,7 @@ mod tests {
     fn every_language_has_all_texts_with_the_same_placeholders() {
         let built_in = Texts::built_in().unwrap();
         let shape = |texts: &Texts| -> Vec<(String, BTreeSet<String>)> {
-            let arguments = |text: &crate::content::text::Text| text.arguments().map(str::to_owned).collect();
+            let arguments = |text: &Text| text.arguments().map(str::to_owned).collect();
             texts.by_name.iter().map(|(name, text)| (name.clone(), arguments(text))).collect()
         };
         for texts in &built_in[1..] {

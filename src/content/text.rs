@@ -2,12 +2,19 @@
 //! `texts`.
 
 use crate::content::layout;
+use crate::content::plural::Plural;
+use crate::content::tag::Tag;
 use crate::domain::content::MediaType;
 
+/// The argument that has the number of a text with plural forms.
+pub(crate) const COUNT: &str = "count";
+
 /// A text such as `We are sorry: *{title}* will not take place.`, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Text {
     pieces: Vec<Piece>,
+    /// Of a text that is not the same for all numbers: what it is for some of them.
+    plural: Option<Plural<Vec<Piece>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +51,20 @@ impl Text {
     /// # Errors
     /// What is wrong with it, in words that go on after its name.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self { pieces: Self::pieces(text)?, plural: None })
+    }
+
+    /// The same of the forms for numbers that a text has in a language, by their names: `one`, `other`.
+    ///
+    /// # Errors
+    /// What is wrong with one, in words that go on after the name of the text.
+    pub fn parse_plural(tag: Tag, forms: Vec<(String, String)>) -> Result<Self, String> {
+        let parsed = forms.into_iter().map(|(name, text)| Ok((name, Self::pieces(&text)?)));
+        let (plural, pieces) = Plural::new(tag, parsed.collect::<Result<_, String>>()?)?;
+        Ok(Self { pieces, plural: Some(plural) })
+    }
+
+    fn pieces(text: &str) -> Result<Vec<Piece>, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}', '*']) {
@@ -76,58 +97,66 @@ impl Text {
         if pieces.iter().filter(|piece| **piece == Piece::Strong).count() % 2 == 1 {
             return Err("has a * without another one; they stand around what is to be strong".to_owned());
         }
-        Ok(Self { pieces })
+        Ok(pieces)
     }
 
-    /// The names of its arguments, in order.
+    /// Whether it has forms for numbers.
+    pub fn is_plural(&self) -> bool {
+        self.plural.is_some()
+    }
+
+    /// The names of its arguments, in order; those of all forms.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
-        self.pieces.iter().filter_map(|piece| match piece {
+        let forms = self.plural.iter().flat_map(Plural::forms).flatten();
+        self.pieces.iter().chain(forms).filter_map(|piece| match piece {
             Piece::Argument(name) => Some(name.as_str()),
             _ => None,
         })
     }
 
-    /// The text with these arguments; one without a value is left out.
+    /// The text with these arguments; one without a value is left out. Its form is that for [`COUNT`].
     pub fn write<'a>(&self, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> String {
+        let of_number = self.plural.as_ref().and_then(|plural| plural.form(value(COUNT)?));
+        let pieces = of_number.unwrap_or(&self.pieces);
         match form {
-            Form::Plain => self.plain(value),
-            Form::Html => layout::wrap_source(&self.html(value)),
+            Form::Plain => plain(pieces, value),
+            Form::Html => layout::wrap_source(&html(pieces, value)),
         }
     }
+}
 
-    fn plain<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> String {
-        let mut text = String::new();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Literal(literal) => text.push_str(literal),
-                Piece::Argument(name) => text.push_str(value(name).unwrap_or_default()),
-                Piece::Strong => {}
-            }
+fn plain<'a>(pieces: &[Piece], value: impl Fn(&str) -> Option<&'a str>) -> String {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Literal(literal) => text.push_str(literal),
+            Piece::Argument(name) => text.push_str(value(name).unwrap_or_default()),
+            Piece::Strong => {}
         }
-        text
     }
+    text
+}
 
-    fn html<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> String {
-        let mut html = String::new();
-        let mut is_strong = false;
-        for piece in &self.pieces {
-            match piece {
-                Piece::Literal(text) => html.push_str(&layout::escape(text)),
-                Piece::Argument(name) => {
-                    if let Some(value) = value(name) {
-                        html.push_str("<bdi>");
-                        html.push_str(&layout::escape(value));
-                        html.push_str("</bdi>");
-                    }
-                }
-                Piece::Strong => {
-                    is_strong = !is_strong;
-                    html.push_str(if is_strong { "<strong>" } else { "</strong>" });
+fn html<'a>(pieces: &[Piece], value: impl Fn(&str) -> Option<&'a str>) -> String {
+    let mut html = String::new();
+    let mut is_strong = false;
+    for piece in pieces {
+        match piece {
+            Piece::Literal(text) => html.push_str(&layout::escape(text)),
+            Piece::Argument(name) => {
+                if let Some(value) = value(name) {
+                    html.push_str("<bdi>");
+                    html.push_str(&layout::escape(value));
+                    html.push_str("</bdi>");
                 }
             }
+            Piece::Strong => {
+                is_strong = !is_strong;
+                html.push_str(if is_strong { "<strong>" } else { "</strong>" });
+            }
         }
-        html
     }
+    html
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::content::error::TemplateError;
 use crate::content::tag::Tag;
@@ -53,6 +54,7 @@ impl Texts {
             let (at, name) = (name.span().start, name.into_inner());
             let parsed = match value.get_ref() {
                 DeValue::String(text) => Text::parse(text),
+                DeValue::Table(forms) => plural(tag, forms),
                 _ => Err("is no text in quotes".to_owned()),
             };
             let text = parsed.map_err(|wrong| error(Some(at), &format!("the text \"{name}\" {wrong}")))?;
@@ -89,6 +91,15 @@ impl Texts {
     }
 }
 
+/// `{ one = "{count} seat", other = "{count} seats" }`
+fn plural(tag: Tag, forms: &DeTable<'_>) -> Result<Text, String> {
+    let form = |(name, text): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| match text.get_ref() {
+        DeValue::String(text) => Ok((name.get_ref().to_string(), text.to_string())),
+        _ => Err(format!("has the form \"{}\", which is no text in quotes", name.get_ref())),
+    };
+    Text::parse_plural(tag, forms.iter().map(form).collect::<Result<_, String>>()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +118,14 @@ mod tests {
             problem("a = \"x\"\nb = 3").starts_with("en/texts.toml, line 2: "),
             "{}",
             problem("a = \"x\"\nb = 3")
+        );
+        assert_eq!(
+            problem("a = \"x\"\nb = { one = \"x\" }"),
+            "en/texts.toml, line 2: the text \"b\" has no form \"other\""
+        );
+        assert_eq!(
+            problem("a = { one = \"x\", other = 3 }"),
+            "en/texts.toml, line 1: the text \"a\" has the form \"other\", which is no text in quotes"
         );
         assert!(problem("a = \"x\"\na = \"y\"").starts_with("en/texts.toml, line 2: duplicate key"));
         assert!(problem("\na = x").starts_with("en/texts.toml, line 2: "));

@@ -10,6 +10,8 @@ use crate::content::tag::Tag;
 use crate::content::text::{Form, Text};
 use crate::content::texts::Texts;
 
+/// The title of the page, in which HTML has no elements.
+const DOCUMENT_TITLE: &str = "document_title";
 /// The greeting, which alone is not the same for all people.
 const GREETING: &str = "greeting";
 /// The greeting of somebody without a name.
@@ -70,6 +72,7 @@ impl Words {
         for file in files {
             let other_language = (!file.tag.has_language_of(language)).then_some(file.tag);
             for (name, text) in &file.by_name {
+                let other_language = other_language.filter(|_| name != DOCUMENT_TITLE);
                 by_name.entry(name.clone()).or_insert_with(|| Found::new(text, other_language));
             }
         }
@@ -95,7 +98,9 @@ impl Words {
     pub fn view(&self, names: &[String], form: Form, arguments: &[(&'static str, String)]) -> Value {
         let value =
             |name: &str| arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-        let is_complete = |found: &Found| found.text.arguments().all(|name| value(name).is_some());
+        let is_complete = |found: &Found| {
+            !found.text.is_plural() && found.text.arguments().all(|name| value(name).is_some())
+        };
         let found = names.iter().filter_map(|name| Some((name, self.by_name.get(name)?)));
         let written = found.filter(|(_, found)| is_complete(found));
         written.map(|(name, found)| (name.clone().into(), found.value(form, value))).collect::<Map>().into()

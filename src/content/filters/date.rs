@@ -9,8 +9,8 @@ use std::sync::Arc;
 use chrono::DateTime;
 use tera::{Error, Filter, Kwargs, State, TeraResult, Value};
 
+use crate::content::filters::arguments::{LOCALE, check_arguments, language};
 use crate::content::filters::date::format::Format;
-use crate::content::filters::{LOCALE, check_arguments, language};
 use crate::content::local_span::Local;
 use crate::content::locales::Locales;
 use crate::domain::event::DateOrTime;

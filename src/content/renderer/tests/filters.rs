@@ -88,3 +88,67 @@ fn an_error_is_told_in_plain_words_at_start() {
         assert!(problem.starts_with(told), "{problem}");
     }
 }
+
+/// In Polish, which has four forms, and in English, for people whose language has no such text.
+#[test]
+fn a_text_has_the_form_that_a_number_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        (
+            "created/subject.txt",
+            "{{ event.days | plural(text=\"left\") }} {{ 5 | plural(text=\"left\") }} {{ \"22\" | plural(text=\"left\") }}",
+        ),
+        (
+            "created/body.html",
+            "{% extends \"base.html\" %}{% block intro %}{{ 1 | plural(text=\"in\", room=\"<A>\") }}{% endblock %}",
+        ),
+        (
+            "en/texts.toml",
+            "left = { one = \"one seat\", other = \"{count} seats\" }\nin = { one = \"*One* in {room}\", other = \"{count}\" }",
+        ),
+        (
+            "pl/texts.toml",
+            "left = { one = \"{count} miejsce\", few = \"{count} miejsca\", many = \"{count} miejsc\", other = \"{count} miejsca\" }",
+        ),
+        ("ja/texts.toml", "left = \"残り{count}席\""),
+    ] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
+    let context = context_of(&templates, Kind::Created, &sample::full());
+    for (locale, expected) in [
+        ("en", "one seat 5 seats 22 seats"),
+        ("de", "one seat 5 seats 22 seats"),
+        ("pl-PL", "1 miejsce 5 miejsc 22 miejsca"),
+        ("ja", "残り1席 残り5席 残り22席"),
+    ] {
+        let participant = Participant { locale: Some(locale.to_owned()), ..sample::ada() };
+        let mail = templates.render(&context, &participant).unwrap();
+        assert_eq!(mail.subject, expected, "{locale}");
+        let html = mail.text(MediaType::Html).replace('\n', " ");
+        assert!(html.contains("<strong>One</strong> in <bdi>&lt;A&gt;</bdi>"), "{html}");
+    }
+}
+
+#[test]
+fn an_error_in_a_count_is_told_at_start() {
+    for (template, told) in [
+        (
+            "{% if false %}{{ 1 | plural(text=\"lfet\") }}{% endif %}",
+            ", line 1: the filter plural does not know the text \"lfet\"; put it into ",
+        ),
+        (
+            "{% if false %}{{ 1 | plural(text=\"reason\") }}{% endif %}",
+            ", line 1: the text \"reason\" has {reason}; give it to the filter: plural(text=\"reason\", reason=…) (in templates/en/texts.toml)",
+        ),
+        (
+            "{{ event.title | plural(text=\"about\") }}",
+            ", line 1: the filter plural needs a whole number, and got \"Winter Lights Concert\"",
+        ),
+    ] {
+        let problem = problem("created/subject.txt", template);
+        assert!(problem.starts_with(told), "{problem}");
+    }
+}

@@ -137,6 +137,17 @@ fn a_problem_in_texts_or_with_them_names_file_line_and_text() {
             "fi/texts.toml: the text \"footer_automatic\" has {title}; the placeholders that it can have: none",
         ),
         (
+            vec![("fi/texts.toml", "footer = { one = \"a\", other = \"b\" }")],
+            "fi/texts.toml: the text \"footer\" has forms for numbers, and mails show it without a number",
+        ),
+        (
+            vec![
+                ("en/texts.toml", "left = { one = \"a\", other = \"b\" }"),
+                ("created/subject.txt", "\n{{ text.left }}"),
+            ],
+            "created/subject.txt, line 2: the text \"left\" has forms for numbers; show it with {{ number | plural(text=\"left\") }}",
+        ),
+        (
             vec![("fi/texts.toml", "\ngreeting = \"Hei {\"")],
             "fi/texts.toml, line 2: the text \"greeting\" has no } behind {",
         ),
