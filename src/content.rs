@@ -15,6 +15,7 @@ pub(crate) mod folder;
 pub(crate) mod json_ld;
 pub(crate) mod layout;
 pub mod lint;
+pub(crate) mod lists;
 pub(crate) mod loader;
 pub(crate) mod local_span;
 pub(crate) mod locales;

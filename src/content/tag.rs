@@ -103,6 +103,11 @@ impl Tag {
         self.language == other.language
     }
 
+    /// Whether it is this language, such as `de`.
+    pub fn is_of(self, language: &str) -> bool {
+        self.language.as_str() == language
+    }
+
     /// Whether it is written from right to left.
     pub fn is_right_to_left(self) -> bool {
         match self.script.as_str() {

@@ -89,6 +89,11 @@ impl Words {
         self.by_name.get(name).map(|found| &*found.text)
     }
 
+    /// The language of a text, which is another one where it is missing.
+    pub fn language_of(&self, name: &str) -> Tag {
+        self.by_name.get(name).and_then(|found| found.other_language).unwrap_or(self.language)
+    }
+
     /// A text with these arguments; empty if there is none of this name.
     pub fn write<'a>(&self, name: &str, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> String {
         self.by_name.get(name).map(|found| found.write(form, value)).unwrap_or_default()

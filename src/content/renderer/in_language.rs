@@ -68,7 +68,7 @@ impl LanguageContext {
         let method = entry.map(|entry| entry.method.as_str().to_ascii_lowercase());
         context.insert_value(view::CALENDAR, method.into());
         let changes = Changes::of(facts, &event, &locale.times);
-        let arguments = arguments(&event, details, &locales.sender, &changes.sentence(&locale.words));
+        let arguments = arguments(&event, details, &locales.sender, &changes.sentences(&locale.words));
         for (name, value) in changes.variables() {
             context.insert_value(name, value);
         }

@@ -5,6 +5,7 @@ use tera::{Map, Value};
 
 use crate::content::changes::{Field, changed_fields};
 use crate::content::dates::Times;
+use crate::content::lists;
 use crate::content::text::Form;
 use crate::content::view;
 use crate::content::words::Words;
@@ -47,29 +48,39 @@ impl Changes {
     }
 
     /// In words, such as "New time and new place."; empty if nothing has changed.
-    pub fn sentence(&self, words: &Words) -> String {
-        let has_new = |field: Field| self.find(field.as_str()).is_some_and(|change| !change.is_gone);
-        let are_together = has_new(Field::When) && has_new(Field::Location);
-        // The sentence about the time says it, too.
-        let is_told = |field: Field| match field {
-            Field::Location => !are_together,
-            Field::TimeZone => self.find(Field::When.as_str()).is_none(),
-            _ => true,
+    pub fn sentences(&self, words: &Words) -> String {
+        // The time says the zone, too.
+        let is_told =
+            |change: &&Change| change.field != Field::TimeZone || self.find(Field::When.as_str()).is_none();
+        let told = || self.0.iter().filter(is_told);
+        let new: Vec<String> = told()
+            .filter(|change| !change.is_gone)
+            .map(|change| format!("changed_{}", change.field.as_str()))
+            .collect();
+        let mut list = Some(&new);
+        let sentence = |change: &Change| {
+            if change.is_gone {
+                let name = format!("changed_no_{}", change.field.as_str());
+                return Some(words.write(&name, Form::Plain, |_| None));
+            }
+            // All that is new is one sentence, in the place of the most important.
+            list.take().map(|new| list_of(new, words))
         };
-        let name = |change: &Change| match change.field {
-            Field::When if are_together => "changed_when_and_location".to_owned(),
-            field if change.is_gone => format!("changed_no_{}", field.as_str()),
-            field => format!("changed_{}", field.as_str()),
-        };
-        let told = self.0.iter().filter(|change| is_told(change.field));
-        let sentences: Vec<String> =
-            told.map(|change| words.write(&name(change), Form::Plain, |_| None)).collect();
+        let sentences: Vec<String> = told().filter_map(sentence).collect();
         sentences.join(" ")
     }
 
     fn find(&self, name: &str) -> Option<&Change> {
         self.0.iter().find(|change| change.field.as_str() == name)
     }
+}
+
+/// A sentence with the texts of these names.
+fn list_of(names: &[String], words: &Words) -> String {
+    let texts: Vec<String> = names.iter().map(|name| words.write(name, Form::Plain, |_| None)).collect();
+    let language = names.first().map_or(words.language, |name| words.language_of(name));
+    let list = lists::capitalised(language, &lists::and(language, &texts));
+    words.write("changed_list", Form::Plain, |_| Some(&list))
 }
 
 /// One thing that has changed.
@@ -207,23 +218,34 @@ mod tests {
 
     #[test]
     fn all_changes_are_said_in_every_language() {
-        for texts in Texts::built_in().unwrap() {
-            let words = Words::new(texts.tag, [&texts]);
-            let sentence = |change: fn(&mut Event)| changes(change).sentence(&words);
-            let said = [
-                sentence(|event| event.starts_at = None),
-                sentence(|event| event.timezone = "Europe/Paris".to_owned()),
-                sentence(|event| event.location = None),
-                sentence(|event| (event.location, event.ends_at) = (None, None)),
-                sentence(|event| (event.location, event.ends_at) = (Some("x".to_owned()), None)),
-                sentence(|event| event.location = Some("x".to_owned())),
-                sentence(|event| event.title = "x".to_owned()),
-                sentence(|event| event.url = None),
-                sentence(|event| event.url = Some("https://example.org".to_owned())),
-                sentence(|event| event.description = None),
-                sentence(|event| event.description = Some("x".to_owned())),
-            ];
-            assert!(said.iter().all(|sentence| sentence.ends_with('.')), "{}: {said:?}", texts.tag);
+        let everything = |event: &mut Event| {
+            event.ends_at = None;
+            event.location = Some("x".to_owned());
+            event.title = "x".to_owned();
+            event.url = Some("https://example.org".to_owned());
+            event.description = Some("x".to_owned());
+        };
+        let zone = |event: &mut Event| event.timezone = "Europe/Paris".to_owned();
+        for (texts, expected) in Texts::built_in().unwrap().iter().zip([
+            ["New time, new place, new title, new web page and new description.", "New time zone."],
+            ["Neue Zeit, neuer Ort, neuer Titel, neue Webseite und neue Beschreibung.", "Neue Zeitzone."],
+            [
+                "Nouvel horaire, nouveau lieu, nouveau titre, nouvelle page web et nouvelle description.",
+                "Nouveau fuseau horaire.",
+            ],
+            [
+                "Nuevo horario, nuevo lugar, nuevo título, nueva página web y nueva descripción.",
+                "Nueva zona horaria.",
+            ],
+        ]) {
+            let words = Words::new(texts.tag, [texts]);
+            let sentences = |change: fn(&mut Event)| changes(change).sentences(&words);
+            assert_eq!([sentences(everything), sentences(zone)], expected);
+            let gone = sentences(|event| {
+                (event.starts_at, event.location) = (None, None);
+                (event.url, event.description) = (None, None);
+            });
+            assert_eq!(gone.matches('.').count(), 4, "{gone}");
         }
     }
 
@@ -231,7 +253,7 @@ mod tests {
     fn what_is_gone_is_not_called_new() {
         let texts = Texts::built_in().unwrap();
         let words = Words::new(Tag::ENGLISH, [&texts[0]]);
-        let sentence = |change: fn(&mut Event)| changes(change).sentence(&words);
+        let sentence = |change: fn(&mut Event)| changes(change).sentences(&words);
         assert_eq!(
             sentence(|event| (event.starts_at, event.ends_at) = (None, None)),
             "The time is not fixed any more."
