@@ -8,7 +8,7 @@ use crate::content::by_tag::ByTag;
 use crate::content::date_formats::DateFormats;
 use crate::content::dates::Times;
 use crate::content::error::TemplateError;
-use crate::content::tag::Tag;
+use crate::content::tag::{Direction, Tag};
 use crate::content::text::Text;
 use crate::content::texts::Texts;
 use crate::content::view::sender::Sender;
@@ -21,6 +21,8 @@ pub(crate) struct Locale {
     pub words: Words,
     /// Dates and times: in the language of the person, also where there are no texts in it.
     pub times: Times,
+    /// How the mail is laid out: from right to left for people who read so, also where there are no texts in their language.
+    pub layout: Direction,
 }
 
 /// All locales.
@@ -138,10 +140,18 @@ impl Files {
     /// `None` only if not even English has dates.
     fn locale(&self, tag: Tag) -> Option<Locale> {
         let files = [tag, self.default, Tag::ENGLISH].into_iter().flat_map(|tag| self.for_tag(tag));
-        let words = Words::new(self.language_for(tag), files);
         let formats = [tag, self.default, Tag::ENGLISH].into_iter().find_map(DateFormats::new)?;
-        let of_times = Words::new(formats.tag, self.for_tag(formats.tag).chain([&self.neutral]));
-        Some(Locale { words, times: Times { formats, words: of_times } })
+        let language = self.language_for(tag);
+        let is_right_to_left = |tag: &Tag| tag.direction() == Direction::RightToLeft;
+        let layout = if [language, formats.tag].iter().any(is_right_to_left) {
+            Direction::RightToLeft
+        } else {
+            Direction::LeftToRight
+        };
+        let words = Words::new(language, layout, files);
+        let of_times = self.for_tag(formats.tag).chain([&self.neutral]);
+        let of_times = Words::new(formats.tag, formats.tag.direction(), of_times);
+        Some(Locale { words, times: Times { formats, words: of_times }, layout })
     }
 
     /// The files for a tag, and those for broader ones.
@@ -232,8 +242,8 @@ mod tests {
         let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
         let locale = locales.locale(Tag::read("ar-EG").unwrap());
         assert_eq!(
-            (locale.words.language, locale.times.formats.tag.to_string()),
-            (Tag::ENGLISH, "ar-EG".to_owned())
+            (locale.words.language, locale.times.formats.tag.to_string(), locale.layout),
+            (Tag::ENGLISH, "ar-EG".to_owned(), Direction::RightToLeft)
         );
     }
 }

@@ -20,6 +20,25 @@ pub(crate) struct Tag {
     region: Subtag<3>,
 }
 
+/// How a language is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// As English is.
+    LeftToRight,
+    /// As Arabic and Hebrew are.
+    RightToLeft,
+}
+
+impl Direction {
+    /// As HTML has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LeftToRight => "ltr",
+            Self::RightToLeft => "rtl",
+        }
+    }
+}
+
 /// Up to `N` ASCII letters and digits, filled with zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Subtag<const N: usize>([u8; N]);
@@ -108,17 +127,13 @@ impl Tag {
         self.language.as_str() == language
     }
 
-    /// Whether it is written from right to left.
-    pub fn is_right_to_left(self) -> bool {
-        match self.script.as_str() {
+    /// How it is written.
+    pub fn direction(self) -> Direction {
+        let is_right_to_left = match self.script.as_str() {
             "" => RIGHT_TO_LEFT.contains(&self.language.as_str()),
             script => SCRIPTS_RIGHT_TO_LEFT.contains(&script),
-        }
-    }
-
-    /// `rtl` or `ltr`, as HTML has it.
-    pub fn dir(self) -> &'static str {
-        if self.is_right_to_left() { "rtl" } else { "ltr" }
+        };
+        if is_right_to_left { Direction::RightToLeft } else { Direction::LeftToRight }
     }
 }
 
@@ -208,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_script_says_the_direction_or_else_the_language() {
-        let dir = |locale: &str| Tag::read(locale).unwrap().dir();
+        let dir = |locale: &str| Tag::read(locale).unwrap().direction().as_str();
         assert_eq!(["ar", "he-IL", "fa", "ur", "az-Arab"].map(dir), ["rtl"; 5]);
         assert_eq!(["en", "de", "az", "ur-Latn", "zz"].map(dir), ["ltr"; 5]);
     }

@@ -5,7 +5,7 @@ use tera::{Map, Value};
 use url::Url;
 
 use crate::content::dates::{EventTime, Times};
-use crate::content::tag::Tag;
+use crate::content::tag::{Direction, Tag};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
@@ -69,7 +69,7 @@ pub(crate) const PERSONAL: [&str; 3] = ["participant", "greeting", JSON_LD];
 pub(crate) const OF_LANGUAGE: [&str; 3] = [TEXT, "greeting", "locale"];
 
 /// The fields of `locale`.
-pub(crate) const LOCALE: [&str; 5] = ["lang", "dir", "start", "end", "dates"];
+pub(crate) const LOCALE: [&str; 6] = ["lang", "dir", "words_dir", "start", "end", "dates"];
 
 /// The participant's place as JSON-LD, which few templates of one's own use.
 pub(crate) const JSON_LD: &str = "json_ld";
@@ -191,12 +191,16 @@ pub(crate) fn web_address(url: &str) -> Option<String> {
     (may_be_link && url.as_str().len() <= URL_MAX).then(|| url.into())
 }
 
-/// The value of `locale`: what HTML needs to know of the language of the words, and of that of the dates.
-pub(crate) fn locale(language: Tag, dates: Tag) -> Value {
-    let (start, end) = if language.is_right_to_left() { ("right", "left") } else { ("left", "right") };
+/// The value of `locale`: what HTML needs to know of the language of the words, of that of the dates, and of the layout.
+pub(crate) fn locale(language: Tag, dates: Tag, layout: Direction) -> Value {
+    let (start, end) = match layout {
+        Direction::LeftToRight => ("left", "right"),
+        Direction::RightToLeft => ("right", "left"),
+    };
     map([
         ("lang", language.to_string().into()),
-        ("dir", language.dir().into()),
+        ("dir", layout.as_str().into()),
+        ("words_dir", language.direction().as_str().into()),
         ("start", start.into()),
         ("end", end.into()),
         ("dates", dates.to_string().into()),

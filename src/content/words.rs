@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tera::{Map, Value};
 
 use crate::content::layout;
-use crate::content::tag::Tag;
+use crate::content::tag::{Direction, Tag};
 use crate::content::text::{Form, Text};
 use crate::content::texts::Texts;
 
@@ -28,15 +28,17 @@ pub(crate) struct Words {
 #[derive(Debug)]
 struct Found {
     text: Arc<Text>,
-    /// Another one than that of the words, if the text is missing in that.
+    /// That of the text, if it is another one than that of the words.
     other_language: Option<Tag>,
+    /// The language that HTML has to say at the text, because it is another one, or because it runs against the layout.
+    marked: Option<Tag>,
     /// Of a text without arguments, which is the same in all mails: what templates see, in a text part and in HTML.
     fixed: Option<(Value, Value)>,
 }
 
 impl Found {
-    fn new(text: &Arc<Text>, other_language: Option<Tag>) -> Self {
-        let mut found = Self { text: Arc::clone(text), other_language, fixed: None };
+    fn new(text: &Arc<Text>, other_language: Option<Tag>, marked: Option<Tag>) -> Self {
+        let mut found = Self { text: Arc::clone(text), other_language, marked, fixed: None };
         if text.arguments().next().is_none() {
             let value = |form| as_value(&found.write(form, |_| None), form);
             found.fixed = Some((value(Form::Plain), value(Form::Html)));
@@ -46,10 +48,10 @@ impl Found {
 
     fn write<'a>(&self, form: Form, value: impl Fn(&str) -> Option<&'a str>) -> String {
         let text = self.text.write(form, value);
-        match (form, self.other_language) {
+        match (form, self.marked) {
             (Form::Html, Some(language)) => layout::wrap_source(&format!(
                 "<span lang=\"{language}\" dir=\"{}\">{text}</span>",
-                language.dir()
+                language.direction().as_str()
             )),
             _ => text,
         }
@@ -66,14 +68,15 @@ impl Found {
 }
 
 impl Words {
-    /// The texts of these files; of two with one name that of the earlier file.
-    pub fn new<'a>(language: Tag, files: impl IntoIterator<Item = &'a Texts>) -> Self {
+    /// The texts of these files, in a mail with this layout; of two with one name that of the earlier file.
+    pub fn new<'a>(language: Tag, layout: Direction, files: impl IntoIterator<Item = &'a Texts>) -> Self {
         let mut by_name = BTreeMap::new();
         for file in files {
             let other_language = (!file.tag.has_language_of(language)).then_some(file.tag);
+            let marked = other_language.or_else(|| (file.tag.direction() != layout).then_some(file.tag));
             for (name, text) in &file.by_name {
-                let other_language = other_language.filter(|_| name != DOCUMENT_TITLE);
-                by_name.entry(name.clone()).or_insert_with(|| Found::new(text, other_language));
+                let marked = marked.filter(|_| name != DOCUMENT_TITLE);
+                by_name.entry(name.clone()).or_insert_with(|| Found::new(text, other_language, marked));
             }
         }
         Self { language, by_name }
@@ -140,7 +143,7 @@ mod tests {
             ("en", "greeting = \"x\"\nmore = \"*More* of {title}\""),
         ]
         .map(|(tag, source)| Texts::parse(Tag::read(tag).unwrap(), "t", source).unwrap());
-        Words::new(german.tag, [&german, &english])
+        Words::new(german.tag, Direction::LeftToRight, [&german, &english])
     }
 
     #[test]
@@ -153,6 +156,16 @@ mod tests {
         );
         assert_eq!(words().write("greeting", Form::Html, |_| Some("Ö")), "Guten Tag <bdi>Ö</bdi>,");
         assert_eq!(words().write("unknown", Form::Html, title), "");
+    }
+
+    #[test]
+    fn a_text_that_runs_against_the_layout_is_marked() {
+        let source = "footer = \"So.\"\ndocument_title = \"A message\"";
+        let english = Texts::parse(Tag::ENGLISH, "t", source).unwrap();
+        let words = Words::new(Tag::ENGLISH, Direction::RightToLeft, [&english]);
+        let html = |name| words.write(name, Form::Html, |_| None);
+        assert_eq!(html("footer"), "<span lang=\"en\" dir=\"ltr\">So.</span>");
+        assert_eq!(html("document_title"), "A message", "a title has no elements");
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl LanguageContext {
         let texts = uses.map(|uses| uses.texts.as_slice()).unwrap_or_default();
         let html_texts = locale.words.view(texts, Form::Html, &arguments);
         context.insert_value(view::TEXT, locale.words.view(texts, Form::Plain, &arguments));
-        context.insert_value("locale", view::locale(locale.words.language, locale.times.formats.tag));
+        let of_locale = view::locale(locale.words.language, locale.times.formats.tag, locale.layout);
+        context.insert_value("locale", of_locale);
         context.insert_value(view::JSON_LD, Value::none());
         let is_personal = uses.is_some_and(|uses| uses.has_personal_subject);
         let shows_json_ld = uses.is_some_and(|uses| uses.json_ld);

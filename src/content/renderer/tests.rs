@@ -13,6 +13,7 @@ use crate::domain::kind::Kind;
 mod blanks;
 mod blocks;
 mod changes;
+mod direction;
 mod filters;
 mod kinds;
 mod languages;

@@ -143,7 +143,7 @@ mod tests {
     use crate::config::content::ContentConfig;
     use crate::content::locales::Locales;
     use crate::content::sample;
-    use crate::content::tag::Tag;
+    use crate::content::tag::{Direction, Tag};
     use crate::content::texts::Texts;
     use crate::domain::event_snapshot::EventSnapshot;
     use crate::domain::kind::Kind;
@@ -238,7 +238,7 @@ mod tests {
                 "Nueva zona horaria.",
             ],
         ]) {
-            let words = Words::new(texts.tag, [texts]);
+            let words = Words::new(texts.tag, Direction::LeftToRight, [texts]);
             let sentences = |change: fn(&mut Event)| changes(change).sentences(&words);
             assert_eq!([sentences(everything), sentences(zone)], expected);
             let gone = sentences(|event| {
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_gone_is_not_called_new() {
         let texts = Texts::built_in().unwrap();
-        let words = Words::new(Tag::ENGLISH, [&texts[0]]);
+        let words = Words::new(Tag::ENGLISH, Direction::LeftToRight, [&texts[0]]);
         let sentence = |change: fn(&mut Event)| changes(change).sentences(&words);
         assert_eq!(
             sentence(|event| (event.starts_at, event.ends_at) = (None, None)),
