@@ -1,6 +1,6 @@
 //! What a participant reads: loads, checks and renders templates. How a channel sends the result is left to `channels`.
 
-pub(crate) mod by_tag;
+pub(crate) mod by_key;
 pub(crate) mod calendar;
 pub(crate) mod catalogue;
 pub mod changes;

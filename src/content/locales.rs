@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::config::content::ContentConfig;
-use crate::content::by_tag::ByTag;
+use crate::content::by_key::ByKey;
 use crate::content::date_formats::DateFormats;
 use crate::content::dates::Times;
 use crate::content::error::TemplateError;
@@ -31,7 +31,7 @@ pub(crate) struct Locales {
     files: Files,
     /// That of people without a locale.
     of_default: Arc<Locale>,
-    made: ByTag<Arc<Locale>>,
+    made: ByKey<Arc<Locale>>,
     /// What texts say of the sender, the same in all languages.
     pub sender: Sender,
 }
@@ -70,7 +70,7 @@ impl Locales {
         }
         let no_dates = || TemplateError("there are no dates in English".to_owned());
         let of_default = Arc::new(files.locale(files.default).ok_or_else(no_dates)?);
-        Ok(Self { files, of_default, made: ByTag::default(), sender: Sender::new(config) })
+        Ok(Self { files, of_default, made: ByKey::default(), sender: Sender::new(config) })
     }
 
     /// The language of people without a locale.

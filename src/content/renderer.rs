@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::config::content::ContentConfig;
-use crate::content::by_tag::ByTag;
+use crate::content::by_key::ByKey;
 use crate::content::error::TemplateError;
 use crate::content::folder::Folder;
 use crate::content::locales::Locales;
@@ -52,12 +52,12 @@ pub struct NotificationContext {
 struct SharedContext {
     told: Told,
     /// Made when the first mail in a language needs it.
-    in_languages: ByTag<LanguageContext>,
+    in_languages: ByKey<LanguageContext>,
 }
 
 impl NotificationContext {
     fn new(told: Told) -> Self {
-        Self { shared: Arc::new(SharedContext { told, in_languages: ByTag::default() }) }
+        Self { shared: Arc::new(SharedContext { told, in_languages: ByKey::default() }) }
     }
 
     /// The same for people who were told of the event before, as `previous` has it.

@@ -9,7 +9,7 @@ const KEPT_MAX: usize = 200;
 
 /// A list that only grows: a reader follows it without waiting, and at its end one thread makes the next value.
 #[derive(Debug)]
-pub(crate) struct ByTag<T> {
+pub(crate) struct ByKey<T> {
     first: OnceLock<Box<Kept<T>>>,
 }
 
@@ -20,13 +20,13 @@ struct Kept<T> {
     next: OnceLock<Box<Kept<T>>>,
 }
 
-impl<T> Default for ByTag<T> {
+impl<T> Default for ByKey<T> {
     fn default() -> Self {
         Self { first: OnceLock::new() }
     }
 }
 
-impl<T> ByTag<T> {
+impl<T> ByKey<T> {
     /// The value of a tag. `make` makes it, if it is not there yet.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_for_all_threads() {
-        let (values, count) = (ByTag::default(), AtomicUsize::new(0));
+        let (values, count) = (ByKey::default(), AtomicUsize::new(0));
         thread::scope(|scope| {
             for start in 0..4 {
                 let (values, count) = (&values, &count);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn no_more_than_a_number_of_values_is_kept() {
-        let values = ByTag::default();
+        let values = ByKey::default();
         let kept = (0..999).filter(|number| values.get_or_make(tag(*number), || *number).is_ok()).count();
         assert_eq!(kept, KEPT_MAX);
         assert_eq!(values.get_or_make(tag(7), || 0).ok(), Some(&7));
