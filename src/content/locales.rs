@@ -10,7 +10,7 @@ use crate::content::dates::Times;
 use crate::content::error::TemplateError;
 use crate::content::tag::{Direction, Tag};
 use crate::content::text::Text;
-use crate::content::texts::Texts;
+use crate::content::texts::{Separator, Texts};
 use crate::content::view::sender::Sender;
 use crate::content::words::Words;
 
@@ -42,7 +42,7 @@ struct Files {
     /// Those of `TEMPLATES_DIR` first.
     texts: Vec<Texts>,
     /// What times are put together with in a language without texts.
-    neutral: Texts,
+    neutral: Vec<(Separator, Texts)>,
     /// Languages that have a folder in `TEMPLATES_DIR`, with or without texts.
     folders: Vec<Tag>,
     default: Tag,
@@ -64,7 +64,9 @@ impl Locales {
             texts.iter().try_for_each(|own| check_arguments(own, english))?;
         }
         texts.extend(built_in);
-        let mut files = Files { texts, neutral: Texts::neutral()?, folders, default: Tag::ENGLISH };
+        let neutral = |separator| Ok((separator, Texts::neutral(separator)?));
+        let neutral = Separator::ALL.into_iter().map(neutral).collect::<Result<_, TemplateError>>()?;
+        let mut files = Files { texts, neutral, folders, default: Tag::ENGLISH };
         if let Some(locale) = &config.default_locale {
             files.default = files.default_locale(locale)?;
         }
@@ -149,7 +151,9 @@ impl Files {
             Direction::LeftToRight
         };
         let words = Words::new(language, layout, files);
-        let of_times = self.for_tag(formats.tag).chain([&self.neutral]);
+        let separator = Separator::of(formats.tag);
+        let neutral = self.neutral.iter().filter(|(of, _)| *of == separator).map(|(_, texts)| texts);
+        let of_times = self.for_tag(formats.tag).chain(neutral);
         let of_times = Words::new(formats.tag, formats.tag.direction(), of_times);
         Some(Locale { words, times: Times { formats, words: of_times }, layout })
     }
@@ -202,7 +206,7 @@ mod tests {
         for texts in &built_in[1..] {
             assert_eq!(shape(texts), shape(&built_in[0]), "{} and {}", texts.path, built_in[0].path);
         }
-        let neutral = Texts::neutral().unwrap();
+        let neutral = Texts::neutral(Separator::Comma).unwrap();
         for (name, arguments) in shape(&neutral) {
             assert!(shape(&built_in[0]).contains(&(name.clone(), arguments)), "{name}");
         }
@@ -212,11 +216,11 @@ mod tests {
     #[test]
     fn every_text_is_used() {
         let sources = Catalogue::read(None, &[]).unwrap().sources;
-        let neutral = Texts::neutral().unwrap();
+        let neutral = Texts::neutral(Separator::Comma).unwrap();
         for name in Texts::built_in().unwrap()[0].by_name.keys() {
             let shown = format!("text.{name} }}");
             let is_shown = sources.all().iter().any(|source| source.text.contains(&shown));
-            let is_told = name.starts_with("greeting") || name.starts_with("changed_");
+            let is_told = ["greeting", "changed_", "own_time"].iter().any(|start| name.starts_with(start));
             assert!(is_shown || is_told || neutral.by_name.contains_key(name), "{name}");
         }
     }

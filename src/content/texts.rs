@@ -26,6 +26,42 @@ const BUILT_IN: [(&str, &str); 4] = built_in!["en", "de", "fr", "es"];
 /// How times are put together in a language without texts.
 const NEUTRAL: [(&str, &str); 1] = built_in!["und"];
 
+/// What stands between a date and a time in a language without texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Separator {
+    /// As in most languages.
+    Comma,
+    /// That of the Arabic script.
+    ArabicComma,
+    /// As in Chinese and Japanese.
+    Space,
+}
+
+impl Separator {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Comma, Self::ArabicComma, Self::Space];
+
+    /// That of a language.
+    pub fn of(tag: Tag) -> Self {
+        let is_one_of = |languages: &[&str]| languages.iter().any(|language| tag.is_of(language));
+        if is_one_of(&["zh", "ja", "yue"]) {
+            Self::Space
+        } else if is_one_of(&["ar", "fa", "ur", "ps", "sd", "ckb", "ug"]) {
+            Self::ArabicComma
+        } else {
+            Self::Comma
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Comma => ", ",
+            Self::ArabicComma => "، ",
+            Self::Space => " ",
+        }
+    }
+}
+
 /// The texts of one file.
 #[derive(Debug)]
 pub(crate) struct Texts {
@@ -76,13 +112,13 @@ impl Texts {
         BUILT_IN.into_iter().map(Self::compiled_in).collect()
     }
 
-    /// What times are put together with in a language without texts.
+    /// What times are put together with in a language without texts, and between which parts it has this.
     ///
     /// # Errors
     /// As [`Self::parse`].
-    pub fn neutral() -> Result<Self, TemplateError> {
-        let [neutral] = NEUTRAL;
-        Self::compiled_in(neutral)
+    pub fn neutral(separator: Separator) -> Result<Self, TemplateError> {
+        let [(language, source)] = NEUTRAL;
+        Self::compiled_in((language, &source.replace(Separator::Comma.as_str(), separator.as_str())))
     }
 
     fn compiled_in((language, source): (&str, &str)) -> Result<Self, TemplateError> {
