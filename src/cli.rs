@@ -96,7 +96,7 @@ Example:
     ///
     /// The first line of a file has the headers, in any order. They say what the file is for:
     ///   events:       id, title [description, location, starts_at, ends_at, timezone, url, updated_at]
-    ///   participants: event_id, email [id, name, locale]
+    ///   participants: event_id, email [id, name, locale, timezone]
     ///
     /// A file is checked as a whole first: if a line is bad, nothing is imported, and each bad line is named with the reasons.
     /// Rows with a new id are added, rows with a known id are updated, and the same file imported again changes nothing.

@@ -23,6 +23,7 @@ use crate::store::pool::DatabaseConnector;
 use crate::store::schema::installation;
 use crate::store::source::keys::AppKeys;
 use crate::store::source::user_ids::UserIds;
+use crate::store::source::zone_column::ZoneColumn;
 
 pub mod backend;
 pub mod client_library;
@@ -61,7 +62,7 @@ pub struct Store {
     /// How the application's tables hold keys, once that was found.
     app_keys: Arc<Mutex<Option<AppKeys>>>,
     /// How the application's table of users holds ids, once that was found.
-    user_ids: Arc<Mutex<Option<UserIds>>>,
+    user_ids: Arc<Mutex<Option<(UserIds, ZoneColumn)>>>,
 }
 
 impl fmt::Debug for Store {

@@ -86,14 +86,23 @@ fn parse_separator(text: &str) -> Result<u8, String> {
 /// What failed, and why. What was imported until then stays imported.
 pub fn run(args: &ImportArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let files: Vec<CsvFile> = args.files.iter().map(|path| CsvFile::open(path)).collect::<Result<_, _>>()?;
-    let tables: Vec<Table> =
-        files.iter().map(|file| Ok(open(file, args)?.1.table)).collect::<anyhow::Result<_>>()?;
+    let columns: Vec<Columns> =
+        files.iter().map(|file| Ok(open(file, args)?.1)).collect::<anyhow::Result<_>>()?;
+    let tables: Vec<Table> = columns.iter().map(|columns| columns.table).collect();
     let store = if args.dry_run { database::connect_existing(config)? } else { database::migrate(config)?.0 };
     refuse_views(&store, &tables)?;
     if store.event_key_type()? != EventKeyType::Number {
         bail!(
             "the keys of your events are text, and `fanmail import` adds rows with keys that are numbers; add the rows to \
              your own tables, or set DATABASE_URL to another database"
+        );
+    }
+    let has_zones =
+        |columns: &Columns| columns.table == Table::Participants && columns.place("timezone").is_some();
+    if columns.iter().any(has_zones) && !store.has_participant_zones()? {
+        bail!(
+            "the table participants was made before it had a column timezone; add it with: \
+             ALTER TABLE participants ADD COLUMN timezone TEXT; or leave the column out of the file"
         );
     }
     let (trigger, shutdown) = shutdown::shutdown_pair();

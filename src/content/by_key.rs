@@ -1,41 +1,39 @@
-//! Values by the tag of a language, made when they are first needed and then kept. Lanes read side by side without a lock.
+//! Values by a key, such as the tag of a language, made when they are first needed and then kept. Lanes read side by side without a lock.
 
 use std::sync::OnceLock;
 
-use crate::content::tag::Tag;
-
-/// Most values that are kept. Locales are free text of an application: there may be any number of them.
+/// Most values that are kept. Locales and time zones come from an application: there may be many of them.
 const KEPT_MAX: usize = 200;
 
 /// A list that only grows: a reader follows it without waiting, and at its end one thread makes the next value.
 #[derive(Debug)]
-pub(crate) struct ByKey<T> {
-    first: OnceLock<Box<Kept<T>>>,
+pub(crate) struct ByKey<K, T> {
+    first: OnceLock<Box<Kept<K, T>>>,
 }
 
 #[derive(Debug)]
-struct Kept<T> {
-    tag: Tag,
+struct Kept<K, T> {
+    key: K,
     value: T,
-    next: OnceLock<Box<Kept<T>>>,
+    next: OnceLock<Box<Kept<K, T>>>,
 }
 
-impl<T> Default for ByKey<T> {
+impl<K, T> Default for ByKey<K, T> {
     fn default() -> Self {
         Self { first: OnceLock::new() }
     }
 }
 
-impl<T> ByKey<T> {
-    /// The value of a tag. `make` makes it, if it is not there yet.
+impl<K: Copy + PartialEq, T> ByKey<K, T> {
+    /// The value of a key. `make` makes it, if it is not there yet.
     ///
     /// # Errors
     /// `make`, when so many others are kept that this one would not be.
-    pub fn get_or_make<F: Fn() -> T>(&self, tag: Tag, make: F) -> Result<&T, F> {
+    pub fn get_or_make<F: Fn() -> T>(&self, key: K, make: F) -> Result<&T, F> {
         let mut place = &self.first;
         for _ in 0..KEPT_MAX {
-            let kept = place.get_or_init(|| Box::new(Kept { tag, value: make(), next: OnceLock::new() }));
-            if kept.tag == tag {
+            let kept = place.get_or_init(|| Box::new(Kept { key, value: make(), next: OnceLock::new() }));
+            if kept.key == key {
                 return Ok(&kept.value);
             }
             place = &kept.next;
@@ -50,6 +48,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::content::tag::Tag;
 
     fn tag(number: usize) -> Tag {
         Tag::read(&format!("de-{number:03}")).unwrap()

@@ -142,7 +142,9 @@ pub(crate) fn render_samples(templates: &Templates) -> Result<(), TemplateError>
 }
 
 fn render_for_all(templates: &Templates, context: &NotificationContext) -> Result<(), TemplateError> {
-    for participant in [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()] {
+    let people =
+        [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name(), sample::far_away()];
+    for participant in people {
         templates.render(context, &Participant { locale: None, ..participant })?;
     }
     for tag in templates.languages().iter().filter(|_| templates.dir().is_some()) {

@@ -48,8 +48,12 @@ pub(crate) struct EventTime {
 impl EventTime {
     /// `None` for an event without a start, or with a year beyond 9998.
     pub fn of(event: &Event, times: &Times) -> Option<Self> {
-        let span = LocalSpan::of(event)?;
-        let LocalSpan { zone, start, .. } = span;
+        Some(Self::of_span(&LocalSpan::of(event)?, times))
+    }
+
+    /// The same of a span.
+    pub fn of_span(span: &LocalSpan, times: &Times) -> Self {
+        let &LocalSpan { zone, start, .. } = span;
         let end = span.written_end();
         let formats = &times.formats;
         let date = formats.long_date(start.date);
@@ -76,19 +80,19 @@ impl EventTime {
             }
             None => short_date.clone(),
         };
-        Some(Self {
+        Self {
             short_date,
             short,
             day: formats.day(start.date),
             month: formats.month(start.date),
-            last: Some(first_and_last_day(&span))
+            last: Some(first_and_last_day(span))
                 .filter(|(first, last)| last > first)
                 .map(|(_, last)| (formats.day(last), formats.month(last))),
             all_day: start.clock.is_none(),
             date,
             time,
             when,
-        })
+        }
     }
 }
 

@@ -34,7 +34,11 @@ pub(crate) struct Local {
 impl LocalSpan {
     /// `None` for an event without a start, or with one in a year beyond 9998.
     pub fn of(event: &Event) -> Option<Self> {
-        let zone = event.zone();
+        Self::in_zone(event, event.zone())
+    }
+
+    /// The same by the clocks of another zone.
+    pub fn in_zone(event: &Event, zone: TimeZone) -> Option<Self> {
         let start = Local::of(event.starts_at?, zone)?;
         let is_possible = |end: &Local| match (start.clock, end.clock) {
             (Some(start), Some(end)) => end > start,

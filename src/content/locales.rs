@@ -31,7 +31,7 @@ pub(crate) struct Locales {
     files: Files,
     /// That of people without a locale.
     of_default: Arc<Locale>,
-    made: ByKey<Arc<Locale>>,
+    made: ByKey<Tag, Arc<Locale>>,
     /// What texts say of the sender, the same in all languages.
     pub sender: Sender,
 }

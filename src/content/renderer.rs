@@ -3,6 +3,7 @@
 
 mod blanks;
 mod in_language;
+mod own_time;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub struct NotificationContext {
 struct SharedContext {
     told: Told,
     /// Made when the first mail in a language needs it.
-    in_languages: ByKey<LanguageContext>,
+    in_languages: ByKey<Tag, LanguageContext>,
 }
 
 impl NotificationContext {

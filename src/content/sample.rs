@@ -155,6 +155,7 @@ pub fn ada() -> Participant {
         email: Some("ada@example.com".to_owned()),
         name: "Ada Lovelace".to_owned(),
         locale: Some("en-GB".to_owned()),
+        timezone: None,
         details: None,
     }
 }
@@ -163,6 +164,12 @@ pub fn ada() -> Participant {
 #[must_use]
 pub fn nameless() -> Participant {
     Participant { name: String::new(), locale: None, ..ada() }
+}
+
+/// A participant whose clocks show another time than those of the events.
+#[must_use]
+pub fn far_away() -> Participant {
+    Participant { timezone: Some("America/New_York".to_owned()), ..ada() }
 }
 
 /// A participant whose name has a meaning in HTML and in headers.

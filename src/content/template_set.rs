@@ -65,6 +65,8 @@ pub(crate) struct Uses {
     pub is_in_one_language: bool,
     /// Whether they show the participant's place as JSON-LD.
     pub json_ld: bool,
+    /// Whether they show the time by the participant's own clocks.
+    pub own_time: bool,
     /// Whether one of them shows the metadata of the message.
     pub metadata: bool,
     /// Whether what is personal is only written out, so that the parts can be rendered once with blanks for it.
@@ -113,11 +115,12 @@ fn uses(folder: &Folder, tera: &Tera, sources: &Sources) -> Uses {
     let variables = tera.get_template_variables(&folder.subject).unwrap_or_default();
     let used = used_by(folder, sources);
     let mut texts = BTreeSet::new();
-    let (mut json_ld, mut metadata) = (false, false);
+    let (mut json_ld, mut own_time, mut metadata) = (false, false, false);
     for name in used.iter().flat_map(|source| names(&source.text)) {
         match name.root {
             view::TEXT => texts.extend(name.field.map(str::to_owned)),
             view::JSON_LD => json_ld = true,
+            view::OWN_TIME => own_time = true,
             view::METADATA => metadata = true,
             _ => {}
         }
@@ -125,6 +128,7 @@ fn uses(folder: &Folder, tera: &Tera, sources: &Sources) -> Uses {
     Uses {
         texts: texts.into_iter().collect(),
         json_ld,
+        own_time,
         metadata,
         leaves_blanks: used.iter().all(|source| leaves_blanks(&source.text)),
         is_in_one_language: used.iter().any(|source| has_own_words(source)),
@@ -161,8 +165,10 @@ fn leaves_blanks(source: &str) -> bool {
     let tags = |open, close| source.split(open).skip(1).filter_map(move |tag: &str| tag.split(close).next());
     let is_personal =
         |tag: &str| view::PERSONAL.iter().chain(&["__tera_context"]).any(|name| tag.contains(name));
-    let just_writes =
-        |tag: &str| ["greeting", "json_ld", "if json_ld"].contains(&tag.trim_matches('-').trim());
+    let just_writes = |tag: &str| {
+        let written = ["greeting", "json_ld", "if json_ld", "own_time", "if own_time"];
+        written.contains(&tag.trim_matches('-').trim())
+    };
     let reads_written = |tag: &str| {
         let tag = tag.trim_start_matches('-').trim_start();
         ["filter", "endset", "<"].iter().any(|begin| tag.starts_with(begin))
@@ -181,6 +187,7 @@ mod tests {
             "",
             "{{ greeting }}",
             "a {{- greeting -}} b{%- if json_ld %}{{ json_ld }}{% endif %}",
+            "{%- if own_time %}\n    {{ own_time }}{% endif %}",
             "{# participant #}",
         ] {
             assert!(leaves_blanks(source), "{source}");
@@ -192,6 +199,7 @@ mod tests {
             "{% set x = greeting %}{{ x | upper }}",
             "{{ greeting }}{{ 'a' ~ greeting }}",
             "{% if not json_ld %}x{% endif %}",
+            "{% if own_time and event.when %}x{% endif %}",
             "{{ __tera_context }}",
         ] {
             assert!(!leaves_blanks(source), "{source}");

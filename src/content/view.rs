@@ -9,6 +9,7 @@ use crate::content::tag::{Direction, Tag};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::participant::Participant;
+use crate::domain::time_zone::TimeZone;
 use crate::text::clean::{cut, one_line};
 use crate::text::links::{may_become_link, names_user};
 
@@ -25,7 +26,7 @@ const LINE_MAX: usize = 300;
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 25] = [
+pub(crate) const VARIABLES: [&str; 26] = [
     "event",
     "participant",
     "kind",
@@ -48,6 +49,7 @@ pub(crate) const VARIABLES: [&str; 25] = [
     "changed",
     "was",
     JSON_LD,
+    OWN_TIME,
     TEXT,
     "greeting",
     "locale",
@@ -63,7 +65,7 @@ pub(crate) const METADATA: &str = "metadata";
 pub(crate) const TEXT: &str = "text";
 
 /// Those that are not the same for all mails of a notification in one language.
-pub(crate) const PERSONAL: [&str; 3] = ["participant", "greeting", JSON_LD];
+pub(crate) const PERSONAL: [&str; 4] = ["participant", "greeting", JSON_LD, OWN_TIME];
 
 /// Those that are not the same in all languages. A template that has none of them has its words in it.
 pub(crate) const OF_LANGUAGE: [&str; 3] = [TEXT, "greeting", "locale"];
@@ -73,6 +75,9 @@ pub(crate) const LOCALE: [&str; 6] = ["lang", "dir", "words_dir", "start", "end"
 
 /// The participant's place as JSON-LD, which few templates of one's own use.
 pub(crate) const JSON_LD: &str = "json_ld";
+
+/// The time of the event by the participant's own clocks.
+pub(crate) const OWN_TIME: &str = "own_time";
 
 /// The fields of `event`.
 pub(crate) const EVENT: [&str; 29] = [
@@ -112,7 +117,7 @@ pub(crate) const NOTICE: [&str; 7] =
     ["title", "message", "message_html", "preview", "url", "type", "priority"];
 
 /// The fields of `participant`. Without the address, so that no template can leak it.
-pub(crate) const PARTICIPANT: [&str; 3] = ["id", "name", "locale"];
+pub(crate) const PARTICIPANT: [&str; 4] = ["id", "name", "locale", "timezone"];
 
 /// The value of `event`, with `facts` of it that are the same in all languages. Tera keeps maps and longer strings behind an
 /// `Arc`, so that a clone copies nothing.
@@ -154,10 +159,12 @@ fn id(id: EventId) -> Value {
 
 /// The value of `participant`, whose name is this one.
 pub(crate) fn participant(participant: &Participant, name: &str) -> Value {
+    let zone = participant.timezone.as_deref().and_then(TimeZone::parse);
     map([
         ("id", participant.id.0.into()),
         ("name", name.into()),
         ("locale", line_or_none(participant.locale.as_deref())),
+        ("timezone", zone.map(TimeZone::written).into()),
     ])
 }
 

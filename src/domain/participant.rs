@@ -23,6 +23,8 @@ pub struct Participant {
     pub name: String,
     /// BCP 47 tag of their language, such as `de-CH`.
     pub locale: Option<String>,
+    /// Where their clocks stand, in the application's words; [`TimeZone::parse`](crate::domain::time_zone::TimeZone::parse) reads it.
+    pub timezone: Option<String>,
     /// What the message says to them alone.
     pub details: Option<DetailsJson>,
 }
@@ -37,13 +39,13 @@ impl Participant {
 
 /// A row of a participant, of which several may have one key: a JOIN makes a row for each translation or booking.
 pub trait ParticipantRow {
-    /// Address, name and locale.
-    fn columns(&self) -> (Option<&str>, &str, Option<&str>);
+    /// Address, name, locale and time zone.
+    fn columns(&self) -> [Option<&str>; 4];
 }
 
 impl ParticipantRow for Participant {
-    fn columns(&self) -> (Option<&str>, &str, Option<&str>) {
-        (self.email.as_deref(), &self.name, self.locale.as_deref())
+    fn columns(&self) -> [Option<&str>; 4] {
+        [self.email.as_deref(), Some(&self.name), self.locale.as_deref(), self.timezone.as_deref()]
     }
 }
 
@@ -51,11 +53,9 @@ impl ParticipantRow for Participant {
 /// address before one without. The other columns only make it the same one each time. Returns whether the rows have two addresses, so that
 /// they may be two people.
 pub fn keep_one<Row: ParticipantRow>(kept: &mut Row, other: &mut Row) -> bool {
-    let addresses = [&*kept, &*other].map(|row| row.columns().0.map(comparable_address));
+    let addresses = [&*kept, &*other].map(|row| row.columns()[0].map(comparable_address));
     let rank = |row: &Row, address: &Option<String>| {
-        let (email, name, locale) = row.columns();
-        let texts = [email, Some(name), locale].map(|text| text.map(str::to_owned));
-        (address.is_none(), address.clone(), texts)
+        (address.is_none(), address.clone(), row.columns().map(|text| text.map(str::to_owned)))
     };
     let differ = matches!(&addresses, [Some(first), Some(second)] if first != second);
     if rank(other, &addresses[1]) < rank(kept, &addresses[0]) {
@@ -92,8 +92,15 @@ mod tests {
     use super::*;
 
     fn row(email: Option<&str>, name: &str) -> Participant {
-        let (id, key, locale) = (ParticipantId(7), None, None);
-        Participant { id, key, email: email.map(str::to_owned), name: name.to_owned(), locale, details: None }
+        Participant {
+            id: ParticipantId(7),
+            key: None,
+            email: email.map(str::to_owned),
+            name: name.to_owned(),
+            locale: None,
+            timezone: None,
+            details: None,
+        }
     }
 
     #[test]

@@ -12,14 +12,16 @@ pub struct User {
     pub name: String,
     /// BCP 47 tag of their language, such as `de-CH`.
     pub locale: Option<String>,
+    /// Where their clocks stand, in the application's words.
+    pub timezone: Option<String>,
 }
 
 impl User {
     /// The user with this id as a recipient, under the number that the ledger has given to the id.
     #[must_use]
     pub fn numbered(self, number: ParticipantId, id: &str) -> Participant {
-        let Self { email, name, locale } = self;
-        Participant { id: number, key: Some(id.into()), email, name, locale, details: None }
+        let Self { email, name, locale, timezone } = self;
+        Participant { id: number, key: Some(id.into()), email, name, locale, timezone, details: None }
     }
 }
 

@@ -28,6 +28,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// The same with a column that the application need not have.
+    #[sql_name = "participants"]
+    zoned_participants (id) {
+        id -> BigInt,
+        event_id -> BigInt,
+        email -> Nullable<Text>,
+        timezone -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> BigInt,
         email -> Nullable<Text>,

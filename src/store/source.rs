@@ -20,4 +20,5 @@ pub mod start_column;
 pub mod starting;
 pub(crate) mod user_ids;
 pub mod users;
+pub(crate) mod zone_column;
 pub mod zones;

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS participants (
     email TEXT,
     name TEXT NOT NULL DEFAULT (''),
     locale TEXT,
+    timezone TEXT, -- a table of 0.2.0 lacks it, and may
     created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
     UNIQUE (event_id, id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4;

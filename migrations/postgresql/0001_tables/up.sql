@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS participants (
     email TEXT,
     name TEXT NOT NULL DEFAULT '',
     locale TEXT,
+    timezone TEXT, -- a table of 0.2.0 lacks it, and may
     created_at TIMESTAMP NOT NULL DEFAULT (now() AT TIME ZONE 'UTC'),
     UNIQUE (event_id, id)
 );

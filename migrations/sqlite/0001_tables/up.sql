@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS participants (
     email TEXT,
     name TEXT NOT NULL DEFAULT '',
     locale TEXT,
+    timezone TEXT, -- a table of 0.2.0 lacks it, and may
     created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
     UNIQUE (event_id, id)
 );

@@ -16,7 +16,7 @@ pub const EVENTS: [&str; 9] =
     ["id", "title", "description", "location", "starts_at", "ends_at", "timezone", "url", "updated_at"];
 
 /// The headers that a file for `participants` may have. `created_at` is in a dump of the table, and is not read.
-pub const PARTICIPANTS: [&str; 6] = ["id", "event_id", "email", "name", "locale", "created_at"];
+pub const PARTICIPANTS: [&str; 7] = ["id", "event_id", "email", "name", "locale", "timezone", "created_at"];
 
 impl Table {
     /// Its name in the database.
@@ -84,7 +84,7 @@ impl Columns {
             bail!(
                 "the headers are those of neither table; expected {} for events, or {} for participants; found {}",
                 EVENTS.join(", "),
-                PARTICIPANTS[..5].join(", "),
+                PARTICIPANTS[..6].join(", "),
                 listed(&headers)
             );
         };
@@ -175,10 +175,10 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_with_the_headers_is_told_at_once() {
-        insta::assert_snapshot!(find("id,name,Name,mail,phone number,locale").unwrap_err(), @r#"the headers do not fit the table participants: name is there twice; "mail" is unknown (did you mean email?; --ignore-unknown-columns leaves such columns out); "phone number" is unknown (known are id, event_id, email, name, locale, created_at; --ignore-unknown-columns leaves such columns out); event_id is missing (--event names the event of all lines); email is missing"#);
+        insta::assert_snapshot!(find("id,name,Name,mail,phone number,locale").unwrap_err(), @r#"the headers do not fit the table participants: name is there twice; "mail" is unknown (did you mean email?; --ignore-unknown-columns leaves such columns out); "phone number" is unknown (known are id, event_id, email, name, locale, timezone, created_at; --ignore-unknown-columns leaves such columns out); event_id is missing (--event names the event of all lines); email is missing"#);
         assert!(find("event_id,E-Mail Address").unwrap_err().contains("did you mean email?"));
         insta::assert_snapshot!(find("id,titel,location").unwrap_err(), @r#"the headers do not fit the table events: "titel" is unknown (did you mean title?; --ignore-unknown-columns leaves such columns out); title is missing"#);
-        insta::assert_snapshot!(find("1,ann@example.com,Ann").unwrap_err(), @r#"the headers are those of neither table; expected id, title, description, location, starts_at, ends_at, timezone, url, updated_at for events, or id, event_id, email, name, locale for participants; found "1", "a***@example.com", "Ann""#);
+        insta::assert_snapshot!(find("1,ann@example.com,Ann").unwrap_err(), @r#"the headers are those of neither table; expected id, title, description, location, starts_at, ends_at, timezone, url, updated_at for events, or id, event_id, email, name, locale, timezone for participants; found "1", "a***@example.com", "Ann""#);
     }
 
     #[test]

@@ -70,14 +70,19 @@ fn taken_for_utc(name: &str, event: i64, utc: NaiveDateTime, zone: TimeZone) -> 
 /// The zone, as text and understood. Nothing is UTC.
 fn zone(fields: Fields<'_>) -> Result<(Given<String>, TimeZone), String> {
     let given = fields.text("timezone")?.map(|zone| zone.unwrap_or_else(|| "UTC".to_owned()));
-    let text = given.as_deref().unwrap_or_default();
-    match TimeZone::parse(text) {
-        Some(zone) => Ok((given, zone)),
-        None => Err(format!(
+    let zone = read_zone(given.as_deref().unwrap_or_default())?;
+    Ok((given, zone))
+}
+
+/// # Errors
+/// When the zone is not known.
+pub(super) fn read_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::parse(text).ok_or_else(|| {
+        format!(
             "timezone is not one that fanmail knows: {}; expected, for example, Europe/Berlin",
             shown(text)
-        )),
-    }
+        )
+    })
 }
 
 impl Target for Events {

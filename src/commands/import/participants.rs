@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::commands::import::bad_lines::BadLines;
+use crate::commands::import::events::read_zone;
 use crate::commands::import::fields::{Fields, Reasons};
 use crate::commands::import::key_set::KeySet;
 use crate::commands::import::known_people::KnownPeople;
@@ -11,7 +12,7 @@ use crate::domain::address;
 use crate::domain::ids::ParticipantId;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::source::import_rows::{ParticipantImport, ParticipantKey, ParticipantValues};
+use crate::store::source::import_rows::{Given, ParticipantImport, ParticipantKey, ParticipantValues};
 use crate::store::source::importing::{ImportMode, Imported};
 use crate::text::count::count;
 
@@ -49,8 +50,11 @@ impl<'a> Participants<'a> {
         let email = collect(&mut reasons, address_of(fields, has_key)).flatten();
         let name = collect(&mut reasons, fields.text("name")).flatten().map(Option::unwrap_or_default);
         let locale = collect(&mut reasons, fields.text("locale")).flatten();
+        let timezone = collect(&mut reasons, zone_of(fields)).flatten();
         match event_id {
-            Some(event_id) if reasons.is_empty() => Ok(ParticipantValues { event_id, email, name, locale }),
+            Some(event_id) if reasons.is_empty() => {
+                Ok(ParticipantValues { event_id, email, name, locale, timezone })
+            }
             _ => Err(reasons),
         }
     }
@@ -67,6 +71,13 @@ impl<'a> Participants<'a> {
         }
         Ok(())
     }
+}
+
+/// A zone that mails can show, or none.
+fn zone_of(fields: Fields<'_>) -> Result<Given<Option<String>>, String> {
+    let given = fields.text("timezone")?;
+    given.iter().flatten().try_for_each(|zone| read_zone(zone).map(drop))?;
+    Ok(given)
 }
 
 /// An address that can be written to. Only a participant with a key may have none.

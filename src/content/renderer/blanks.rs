@@ -10,13 +10,15 @@ use crate::domain::content::MediaType;
 pub(super) const GREETING: &str = "\0g\0";
 /// Stands for the participant's place as JSON-LD.
 pub(super) const JSON_LD: &str = "\0j\0";
+/// Stands for the time of the event by the participant's own clocks.
+pub(super) const OWN_TIME: &str = "\0o\0";
 
 /// A part with blanks.
 #[derive(Debug)]
 pub(super) struct Blanks {
     media_type: MediaType,
-    /// What stands before each blank, and what it is filled with.
-    before: Vec<(String, Blank)>,
+    /// What stands before each blank, what it is filled with, and in a text part how far it is indented.
+    before: Vec<(String, Blank, usize)>,
     /// What stands behind the last one.
     rest: String,
 }
@@ -25,6 +27,18 @@ pub(super) struct Blanks {
 enum Blank {
     Greeting,
     JsonLd,
+    OwnTime,
+}
+
+/// What blanks are filled with, for one participant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Personal<'a> {
+    /// The greeting.
+    pub greeting: &'a str,
+    /// Their place as JSON-LD.
+    pub json_ld: &'a str,
+    /// The time by their own clocks.
+    pub own_time: &'a str,
 }
 
 impl Blanks {
@@ -42,34 +56,42 @@ impl Blanks {
             let blank = match mark {
                 GREETING => Blank::Greeting,
                 JSON_LD => Blank::JsonLd,
+                OWN_TIME => Blank::OwnTime,
                 _ => return None,
             };
             rest = &found[mark.len()..];
+            let (mut start, mut indent) = (start, 0);
             if media_type == MediaType::Plain {
-                let is_line = (start.is_empty() || start.ends_with('\n')) && blank == Blank::Greeting;
+                let line = start.rfind('\n').map_or(0, |at| at + 1);
+                let is_line = start[line..].bytes().all(|byte| byte == b' ') && blank != Blank::JsonLd;
                 rest = rest.strip_prefix('\n').filter(|_| is_line)?;
+                indent = start.len() - line;
+                start = &start[..line];
             }
-            before.push((start.to_owned(), blank));
+            before.push((start.to_owned(), blank, indent));
         }
         Some(Self { media_type, before, rest: rest.to_owned() })
     }
 
     /// The part for somebody. `None` if it would not be as if it were rendered with this.
-    pub fn fill(&self, greeting: &str, json_ld: &str) -> Option<String> {
-        let greeting = match self.media_type {
-            // Lines of its own are wrapped and spaced together with those around them.
-            MediaType::Plain if greeting.trim().is_empty() || greeting.contains('\n') => return None,
-            MediaType::Plain => Cow::Owned(layout::wrap_text(greeting)),
-            MediaType::Html => Cow::Borrowed(greeting),
-        };
-        let length: usize = self.before.iter().map(|(text, _)| text.len()).sum();
-        let mut part = String::with_capacity(length + self.rest.len() + 2 * greeting.len() + json_ld.len());
-        for (text, blank) in &self.before {
+    pub fn fill(&self, personal: Personal<'_>) -> Option<String> {
+        let Personal { greeting, json_ld, own_time } = personal;
+        let length: usize = self.before.iter().map(|(text, ..)| text.len()).sum();
+        let values = 2 * greeting.len() + json_ld.len() + own_time.len();
+        let mut part = String::with_capacity(length + self.rest.len() + values);
+        for (text, blank, indent) in &self.before {
             part.push_str(text);
-            part.push_str(match blank {
-                Blank::Greeting => &greeting,
+            let value = match blank {
+                Blank::Greeting => greeting,
                 Blank::JsonLd => json_ld,
-            });
+                Blank::OwnTime => own_time,
+            };
+            match self.media_type {
+                // Lines of its own are wrapped and spaced together with those around them.
+                MediaType::Plain if value.trim().is_empty() || value.contains('\n') => return None,
+                MediaType::Plain => part.push_str(&layout::wrap_text(&format!("{:indent$}{value}", ""))),
+                MediaType::Html => part.push_str(value),
+            }
         }
         part.push_str(&self.rest);
         Some(part)
@@ -83,7 +105,8 @@ mod tests {
     use super::*;
 
     fn filled(media_type: MediaType, text: &str, greeting: &str) -> Option<String> {
-        Blanks::new(media_type, text)?.fill(greeting, "{}")
+        let personal = Personal { greeting, json_ld: "{}", own_time: "12:00" };
+        Blanks::new(media_type, text)?.fill(personal)
     }
 
     #[test]
@@ -92,6 +115,8 @@ mod tests {
         let expected = "<p>Hi,</p><script>{}</script>Hi,";
         assert_eq!(filled(MediaType::Html, html, "Hi,").as_deref(), Some(expected));
         assert_eq!(filled(MediaType::Plain, "a\n\0g\0  \n\n\nb", "Hi,").as_deref(), Some("a\nHi,\n\nb\n"));
+        let indented = filled(MediaType::Plain, "a\n    \0o\0\n  \0g\0\nb", "Hi,");
+        assert_eq!(indented.as_deref(), Some("a\n    12:00\n  Hi,\nb\n"));
         for text in ["To \0g\0", "\0g\0!", "\0j\0", "\0x\0", "\0", "a\0g"] {
             assert_eq!(filled(MediaType::Plain, text, "Hi,"), None, "{text:?}");
         }
@@ -103,7 +128,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_filled_text_is_as_if_it_were_rendered_so(
-            before in "[a \\n]{0,100}\\n?",
+            before in "[a \\n]{0,100}\\n? {0,4}",
             greeting in "[a ]{0,200}",
             after in "\\n?[a \\n]{0,100}",
         ) {

@@ -1,14 +1,16 @@
 //! The mails of a notification in one language: what they have in common is made once, and the rest for each participant.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tera::{Context, Value};
 
+use crate::content::by_key::ByKey;
 use crate::content::error::TemplateError;
 use crate::content::folder::{Folder, PartTemplate};
 use crate::content::layout;
 use crate::content::locales::{Locale, Locales};
-use crate::content::renderer::blanks::{self, Blanks};
+use crate::content::renderer::blanks::{self, Blanks, Personal};
+use crate::content::renderer::own_time::OwnTime;
 use crate::content::tag::Tag;
 use crate::content::template_set::{SetId, TemplateSet, TemplateSets};
 use crate::content::text::Form;
@@ -17,8 +19,10 @@ use crate::content::view::arguments::arguments;
 use crate::content::view::changes::Changes;
 use crate::content::view::event_facts::EventFacts;
 use crate::domain::content::{Content, ContentPart, MediaType};
+use crate::domain::kind::Kind;
 use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
+use crate::domain::time_zone::TimeZone;
 
 /// What the mails of a notification have in common in all languages.
 #[derive(Debug, Clone)]
@@ -43,11 +47,20 @@ pub(super) struct LanguageContext {
     html_texts: Value,
     /// Whether a template shows the participant's place as JSON-LD, which is made for each mail.
     shows_json_ld: bool,
+    /// Whether a template shows the time by the participant's own clocks, of an event that is still to come.
+    shows_own_time: bool,
+    /// By the zones of participants: none where the clocks show the same as those of the event.
+    own_times: ByKey<TimeZone, Option<Arc<OwnTime>>>,
     /// The subject, if it is the same for all participants.
     subject: Option<String>,
     /// The parts, if they are the same for all participants but for some blanks.
-    parts: Option<Vec<(MediaType, Blanks)>>,
+    parts: Option<Parts>,
+    /// The same for participants whose own time is shown, made when the first of them comes.
+    parts_with_own_time: OnceLock<Option<Parts>>,
 }
+
+/// The parts with blanks, the plainest first.
+type Parts = Vec<(MediaType, Blanks)>;
 
 impl LanguageContext {
     /// For people with this tag.
@@ -82,6 +95,8 @@ impl LanguageContext {
         let of_locale = view::locale(locale.words.language, locale.times.formats.tag, locale.layout);
         context.insert_value("locale", of_locale);
         context.insert_value(view::JSON_LD, Value::none());
+        context.insert_value(view::OWN_TIME, Value::none());
+        let is_to_come = *kind != Kind::Cancelled && event_facts.as_ref().is_some_and(|facts| !facts.is_past);
         let is_personal = uses.is_some_and(|uses| uses.has_personal_subject);
         let shows_json_ld = uses.is_some_and(|uses| uses.json_ld);
         // A subject that does not render fails again for each mail, where the error is reported.
@@ -93,19 +108,23 @@ impl LanguageContext {
             context,
             html_texts,
             shows_json_ld,
+            shows_own_time: is_to_come && uses.is_some_and(|uses| uses.own_time),
+            own_times: ByKey::default(),
             subject,
             parts: None,
+            parts_with_own_time: OnceLock::new(),
         };
         if uses.is_some_and(|uses| uses.leaves_blanks) {
-            made.parts = made.parts_with_blanks(of_set, told);
+            made.parts = made.parts_with_blanks(of_set, told, Value::none());
         }
         made
     }
 
     /// What does not render is left to each mail, where the error is reported.
-    fn parts_with_blanks(&self, set: &TemplateSet, told: &Told) -> Option<Vec<(MediaType, Blanks)>> {
+    fn parts_with_blanks(&self, set: &TemplateSet, told: &Told, own_time: Value) -> Option<Parts> {
         let greeting = || Value::safe_string(blanks::GREETING);
         let mut context = self.context.clone();
+        context.insert_value(view::OWN_TIME, own_time);
         if told.event_facts.as_ref().is_some_and(|facts| self.shows_json_ld && facts.has_json_ld()) {
             context.insert_value(view::JSON_LD, Value::safe_string(blanks::JSON_LD));
         }
@@ -141,23 +160,53 @@ impl LanguageContext {
         told: &Told,
         participant: &Participant,
     ) -> Result<Content, TemplateError> {
+        let set = sets.get(self.set);
         let name = view::name(participant);
         let json_ld = told.event_facts.as_ref().filter(|_| self.shows_json_ld);
         let json_ld = json_ld.map_or(Value::none(), |facts| facts.json_ld(participant, &name));
-        let (subject, parts) = match self.filled(&name, json_ld.as_str().unwrap_or_default()) {
+        let own_time = self.own_time(told, participant);
+        let own_time = own_time.as_deref();
+        let filled = self.filled(set, told, &name, json_ld.as_str().unwrap_or_default(), own_time);
+        let (subject, parts) = match filled {
             Some(filled) => filled,
-            None => self.rendered(sets.get(self.set), &told.folder, participant, json_ld)?,
+            None => self.rendered(set, &told.folder, participant, json_ld, own_time)?,
         };
         let calendar = told.event_facts.as_ref().and_then(|facts| facts.calendar.clone());
         Ok(Content { language: Arc::clone(&self.language), subject, parts, calendar })
     }
 
+    /// The time by the clocks of this participant, if it is shown and another one than that of the event.
+    fn own_time(&self, told: &Told, participant: &Participant) -> Option<Arc<OwnTime>> {
+        let zone = participant.timezone.as_deref().filter(|_| self.shows_own_time)?;
+        let (zone, event) = (TimeZone::parse(zone)?, told.facts.event.as_ref()?);
+        let make = || OwnTime::of(event, zone, &self.locale).map(Arc::new);
+        match self.own_times.get_or_make(zone, make) {
+            Ok(own_time) => own_time.clone(),
+            Err(make) => make(),
+        }
+    }
+
     /// Subject and parts for somebody of this name, if nothing else of them is personal.
-    fn filled(&self, name: &str, json_ld: &str) -> Option<(String, Vec<ContentPart>)> {
+    fn filled(
+        &self,
+        set: &TemplateSet,
+        told: &Told,
+        name: &str,
+        json_ld: &str,
+        own_time: Option<&OwnTime>,
+    ) -> Option<(String, Vec<ContentPart>)> {
         let (subject, parts) = (self.subject.clone()?, self.parts.as_ref()?);
+        let with_own_time = || self.parts_with_blanks(set, told, Value::safe_string(blanks::OWN_TIME));
+        let parts = match own_time {
+            Some(_) => self.parts_with_own_time.get_or_init(with_own_time).as_ref()?,
+            None => parts,
+        };
         let fill = |(media_type, blanks): &(MediaType, Blanks)| {
-            let greeting = self.locale.words.greeting(Form::of(*media_type), name);
-            Some(ContentPart { media_type: *media_type, text: blanks.fill(&greeting, json_ld)? })
+            let form = Form::of(*media_type);
+            let greeting = self.locale.words.greeting(form, name);
+            let own_time = own_time.map(|time| time.text(form)).unwrap_or_default();
+            let text = blanks.fill(Personal { greeting: &greeting, json_ld, own_time })?;
+            Some(ContentPart { media_type: *media_type, text })
         };
         Some((subject, parts.iter().map(fill).collect::<Option<_>>()?))
     }
@@ -169,13 +218,16 @@ impl LanguageContext {
         folder: &Folder,
         participant: &Participant,
         json_ld: Value,
+        own_time: Option<&OwnTime>,
     ) -> Result<(String, Vec<ContentPart>), TemplateError> {
         let name = view::name(participant);
         let greeting = |form| self.locale.words.greeting_value(form, &name);
+        let own_time = |form| own_time.map_or_else(Value::none, |time| time.value(form));
         let mut context = self.context.clone();
         context.insert_value("participant", view::participant(participant, &name));
         context.insert_value("greeting", greeting(Form::Plain));
         context.insert_value(view::JSON_LD, json_ld);
+        context.insert_value(view::OWN_TIME, own_time(Form::Plain));
         let subject = match &self.subject {
             Some(subject) => subject.clone(),
             None => set.subject(folder, &context)?,
@@ -183,7 +235,9 @@ impl LanguageContext {
         let mut parts = Vec::with_capacity(folder.parts.len());
         for template in &folder.parts {
             let media_type = template.media_type;
-            let text = self.render_part(set, template, &mut context, greeting(Form::of(media_type)))?;
+            let form = Form::of(media_type);
+            context.insert_value(view::OWN_TIME, own_time(form));
+            let text = self.render_part(set, template, &mut context, greeting(form))?;
             let text = if media_type == MediaType::Plain { layout::wrap_text(&text) } else { text };
             parts.push(ContentPart { media_type, text });
         }

@@ -19,6 +19,7 @@ mod kinds;
 mod languages;
 mod layout_of_mails;
 mod message;
+mod own_time;
 mod routed;
 
 /// What the mails of a message have in common that carries nothing.
@@ -65,7 +66,7 @@ fn a_problem_names_file_line_and_variable() {
         (
             "created/body.txt",
             "{{ participant.email }}",
-            ", line 1: the field \"participant.email\" is not known (known: id, name, locale)",
+            ", line 1: the field \"participant.email\" is not known (known: id, name, locale, timezone)",
         ),
         (
             "cancelled/body.txt",

@@ -27,6 +27,8 @@ use crate::domain::time_zone::TimeZone;
 pub(crate) struct EventFacts {
     fields: Vec<(&'static str, Value)>,
     reservation: Option<Reservation>,
+    /// Whether it is over.
+    pub is_past: bool,
     /// The event for the calendars of the recipients.
     pub calendar: Option<Arc<CalendarEntry>>,
 }
@@ -69,7 +71,7 @@ impl EventFacts {
             ("google_calendar_url", google.into()),
             ("outlook_calendar_url", outlook.into()),
         ];
-        Self { fields, reservation, calendar: entry.map(Arc::new) }
+        Self { fields, reservation, is_past: timing.is_past, calendar: entry.map(Arc::new) }
     }
 
     /// Names and values of the fields.

@@ -23,7 +23,7 @@ use crate::store::ledger::recipients::row::{Appended, NewRecipients, RecipientRo
 use crate::store::ledger::sessions::row::LockedSession;
 use crate::store::schema::{INSERT_ROWS, events, participants, recipients};
 use crate::store::source::event_keys::{AppEvent, EventKeys};
-use crate::store::source::keys::{AppKeys, KeyExpressions};
+use crate::store::source::keys::{KeyExpressions, ParticipantKeys};
 use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
 use crate::store::source::user_ids::UserIds;
 
@@ -250,13 +250,13 @@ pub fn check_types(connection: &mut AnyConnection) -> QueryResult<()> {
     dispatch!(connection, AnyConnection(own) => types::check_types(own))
 }
 
-/// How the application's tables hold keys.
-pub fn find_app_keys(connection: &mut AnyConnection) -> QueryResult<AppKeys> {
+/// How the application's tables hold the keys of events, and those of participants.
+pub fn find_app_keys(connection: &mut AnyConnection) -> QueryResult<(EventKeys, ParticipantKeys)> {
     let text_type = dispatch!(connection, AnyConnection => dialect::TEXT);
     let [events, participants] = dispatch!(connection, AnyConnection(own) => event_keys::find_columns(own))?;
     let events = EventKeys::new(events, participants, text_type)?;
     let participants = dispatch!(connection, AnyConnection(own) => types::participant_keys(own))?;
-    Ok(AppKeys { events, participants })
+    Ok((events, participants))
 }
 
 /// How `users` holds ids. `None`: there is no such table or view, or none that this user may know of.

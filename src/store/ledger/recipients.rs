@@ -90,17 +90,16 @@ impl Store {
         notification: &Notification,
         ids: &[ParticipantId],
     ) -> Result<Vec<Participant>, StoreError> {
-        let keys = self.app_keys()?;
-        match notification.audience {
+        self.with_app_keys(|keys| match notification.audience {
             Audience::Event { id, .. } => self.run("read participants", |connection| {
-                find_by_ids(connection, keys.events.in_participants(id), ids)
+                find_by_ids(connection, keys.zones, keys.events.in_participants(id), ids)
             }),
             Audience::Recipients { id } => self.run("read participants", |connection| {
                 let listed = find_by_numbers(connection, notification.id, ids)?;
                 if listed.is_empty() { Ok(Vec::new()) } else { find_keyed(connection, keys, id, &listed) }
             }),
             Audience::Given { .. } => self.find_given(notification.id, ids),
-        }
+        })
     }
 
     /// How far the recipients of the notification are listed; `None` when it does not exist.

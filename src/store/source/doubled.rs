@@ -148,7 +148,7 @@ pub(crate) fn find_differing_texts(
             .sql(lookup.text)
             .sql(" AS user_key, ")
             .fragment(&EMAIL)
-            .sql(", '', '' FROM participants WHERE ")
+            .sql(", '', '', '' FROM participants WHERE ")
             .event(event)
             .sql(" AND ");
         let statement = with_keys(statement, lookup, keys.iter().map(String::as_str));

@@ -1,5 +1,7 @@
-//! Finds out how the application's tables hold the keys of events and of participants, once. How a database names the types of its columns is left
-//! to `backend`.
+//! Finds out how the application's tables hold the keys of events and of participants, and whether they have zones, once. How a database names
+//! the types of its columns is left to `backend`.
+
+use diesel::connection::SimpleConnection as _;
 
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
@@ -8,6 +10,7 @@ use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::source::event_keys::EventKeys;
 use crate::store::source::keys::{AppKeys, ParticipantKeys};
+use crate::store::source::zone_column::ZoneColumn;
 use crate::sync::lock;
 
 impl Store {
@@ -58,8 +61,49 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or holds the keys of events in different ways.
     pub(crate) fn find_app_keys(&self) -> Result<AppKeys, StoreError> {
-        let keys = self.run("use events and participants", dispatch::find_app_keys)?;
+        let (events, participants) = self.run("use events and participants", dispatch::find_app_keys)?;
+        let keys = AppKeys { events, participants, zones: self.find_zone_column("participants")? };
         *lock(&self.app_keys) = Some(keys);
         Ok(keys)
+    }
+
+    /// Whether participants can have a zone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn has_participant_zones(&self) -> Result<bool, StoreError> {
+        Ok(self.find_app_keys()?.zones.exists)
+    }
+
+    /// Reads people. A view may be replaced by one without the column while workers run.
+    ///
+    /// # Errors
+    /// Those of `read`, or when the database does not answer.
+    pub(crate) fn with_app_keys<T>(
+        &self,
+        read: impl Fn(AppKeys) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let keys = self.app_keys()?;
+        match read(keys) {
+            Err(error) if keys.zones.exists && error.is_about_column() => match self.find_app_keys()? {
+                found if found == keys => Err(error),
+                found => read(found),
+            },
+            result => result,
+        }
+    }
+
+    /// Whether this table or view has the column and lets it be read.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) fn find_zone_column(&self, table: &str) -> Result<ZoneColumn, StoreError> {
+        let query = format!("SELECT timezone FROM {table} WHERE 1 = 0");
+        match self.run("look for a column timezone", |connection| connection.batch_execute(&query)) {
+            Ok(()) => Ok(ZoneColumn { exists: true }),
+            Err(error) if error.is_transient() => Err(error),
+            // Where the table itself cannot be read, the next statement says so.
+            Err(_) => Ok(ZoneColumn { exists: false }),
+        }
     }
 }

@@ -128,6 +128,9 @@ pub struct ParticipantValues {
     pub name: Option<String>,
     /// BCP 47 tag of the language.
     pub locale: Option<Option<String>>,
+    /// Where their clocks stand. Tables that are older than this column lack it.
+    #[diesel(skip_update)]
+    pub timezone: Option<Option<String>>,
 }
 
 impl ParticipantValues {
@@ -137,6 +140,7 @@ impl ParticipantValues {
             && self.email == existing.email
             && (self.name.is_none() || self.name == existing.name)
             && (self.locale.is_none() || self.locale == existing.locale)
+            && (self.timezone.is_none() || self.timezone == existing.timezone)
     }
 
     /// Whether both are of one event and have one address.
@@ -147,13 +151,13 @@ impl ParticipantValues {
 
     /// The row to be added with this key.
     pub(super) fn into_keyed(self, id: ParticipantId) -> KeyedParticipant {
-        let Self { event_id, email, name, locale } = self;
+        let Self { event_id, email, name, locale, .. } = self;
         KeyedParticipant { id, event_id, email, name: name.unwrap_or_default(), locale: locale.flatten() }
     }
 
     /// The row to be added without a key.
     pub(super) fn into_new(self) -> NewParticipant {
-        let Self { event_id, email, name, locale } = self;
+        let Self { event_id, email, name, locale, .. } = self;
         NewParticipant {
             event_id,
             email: email.unwrap_or_default(),

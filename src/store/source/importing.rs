@@ -14,10 +14,11 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
-use crate::store::schema::{events, participants};
+use crate::store::schema::{events, participants, zoned_participants};
 use crate::store::source::columns::{AppKey, AppText, not_blank};
 use crate::store::source::events::find_events_by_ids;
 use crate::store::source::import_rows::{EventImport, ParticipantImport, ParticipantKey, ParticipantValues};
+use crate::store::source::zone_column::ZoneColumn;
 
 /// Whether rows are written, or only compared with the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +108,14 @@ impl Store {
         rows: &[ParticipantImport],
         mode: ImportMode,
     ) -> Result<Imported, StoreError> {
+        let zones = self.app_keys()?.zones;
         self.import("import participants", mode, |connection| {
-            let plan = plan_participants(connection, rows)?;
+            let plan = plan_participants(connection, zones, rows)?;
             if mode == ImportMode::Write {
                 add_participants(connection, &plan.new)?;
                 for (id, values) in &plan.changed {
                     diesel::update(participants::table.find(id)).set(*values).execute(connection)?;
+                    set_zone(connection, Some(*id), values)?;
                 }
             }
             Ok(plan.counts())
@@ -155,9 +158,10 @@ type NewRow<'a> = (Option<ParticipantId>, &'a ParticipantValues);
 
 fn plan_participants<'a>(
     connection: &mut AnyConnection,
+    zones: ZoneColumn,
     rows: &'a [ParticipantImport],
 ) -> QueryResult<Plan<NewRow<'a>, (ParticipantId, &'a ParticipantValues)>> {
-    let existing = find_participants(connection, rows)?;
+    let existing = find_participants(connection, zones, rows)?;
     let mut plan = Plan { new: Vec::new(), changed: Vec::new(), same: 0 };
     for ParticipantImport { key, values } in rows {
         let found = key.id().and_then(|id| existing.get(&id).map(|found| (id, found)));
@@ -177,9 +181,10 @@ fn plan_participants<'a>(
 /// The rows of the table that these are about.
 fn find_participants(
     connection: &mut AnyConnection,
+    zones: ZoneColumn,
     rows: &[ParticipantImport],
 ) -> QueryResult<HashMap<ParticipantId, ParticipantValues>> {
-    type Row = (AppKey, AppKey, Option<AppText>, Option<AppText>, Option<AppText>);
+    type Row = (AppKey, AppKey, Option<AppText>, Option<AppText>, Option<AppText>, Option<AppText>);
     let ids: Vec<ParticipantId> = rows.iter().filter_map(|row| row.key.id()).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -192,14 +197,16 @@ fn find_participants(
             AsText(participants::email),
             AsText(participants::name),
             AsText(participants::locale),
+            zones,
         ))
         .load(connection)?;
-    let values = |(id, event_id, email, name, locale): Row| {
+    let values = |(id, event_id, email, name, locale, timezone): Row| {
         let values = ParticipantValues {
             event_id: event_id.0,
             email: not_blank(email),
             name: Some(not_blank(name).unwrap_or_default()),
             locale: Some(not_blank(locale)),
+            timezone: Some(not_blank(timezone)),
         };
         (ParticipantId(id.0), values)
     };
@@ -217,5 +224,28 @@ fn add_participants(connection: &mut AnyConnection, rows: &[NewRow<'_>]) -> Quer
         rows.iter().filter(|(id, _)| id.is_none()).map(|(_, values)| (*values).clone().into_new()).collect();
     dispatch::insert_keyed_participants(connection, &keyed)?;
     dispatch::choose_larger_keys(connection, "participants")?;
-    dispatch::insert_participants(connection, &unkeyed)
+    dispatch::insert_participants(connection, &unkeyed)?;
+    let has_zone = |(_, values): &&NewRow<'_>| values.timezone.iter().flatten().next().is_some();
+    rows.iter().filter(has_zone).try_for_each(|(id, values)| set_zone(connection, *id, values))
+}
+
+/// The rows have no zone yet when they are added: their table may be older than its column. Without a key, the address tells a row.
+fn set_zone(
+    connection: &mut AnyConnection,
+    id: Option<ParticipantId>,
+    values: &ParticipantValues,
+) -> QueryResult<()> {
+    let Some(zone) = &values.timezone else { return Ok(()) };
+    let zone = zoned_participants::timezone.eq(zone.as_deref());
+    let zoned = zoned_participants::table;
+    match (id, &values.email) {
+        (Some(id), _) => diesel::update(zoned.find(id)).set(zone).execute(connection),
+        (None, Some(email)) => {
+            let of_event = zoned_participants::event_id.eq(values.event_id);
+            let same_address = zoned_participants::email.eq(email);
+            diesel::update(zoned.filter(of_event).filter(same_address)).set(zone).execute(connection)
+        }
+        (None, None) => return Ok(()),
+    }
+    .map(drop)
 }

@@ -20,6 +20,7 @@ use crate::store::schema::participants;
 use crate::store::source::columns::{AppText, not_blank};
 use crate::store::source::event_keys::AppEvent;
 use crate::store::source::keys::{KeyExpressions, why_unlistable};
+use crate::store::source::zone_column::ZoneColumn;
 
 /// A participant with the application's key, which is text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,26 +30,27 @@ pub struct KeyedPerson {
     email: Option<String>,
     name: String,
     locale: Option<String>,
+    timezone: Option<String>,
 }
 
 impl KeyedPerson {
     /// The participant under the number that the ledger has given to this key.
     #[must_use]
     pub fn numbered(self, id: ParticipantId) -> Participant {
-        let Self { key, email, name, locale } = self;
-        Participant { id, key: Some(key.into_boxed_str()), email, name, locale, details: None }
+        let Self { key, email, name, locale, timezone } = self;
+        Participant { id, key: Some(key.into_boxed_str()), email, name, locale, timezone, details: None }
     }
 
     /// The same as a user, whose id is the key.
     pub(crate) fn into_user(self) -> User {
-        let Self { email, name, locale, .. } = self;
-        User { email, name, locale }
+        let Self { email, name, locale, timezone, .. } = self;
+        User { email, name, locale, timezone }
     }
 }
 
 impl ParticipantRow for KeyedPerson {
-    fn columns(&self) -> (Option<&str>, &str, Option<&str>) {
-        (self.email.as_deref(), &self.name, self.locale.as_deref())
+    fn columns(&self) -> [Option<&str>; 4] {
+        [self.email.as_deref(), Some(&self.name), self.locale.as_deref(), self.timezone.as_deref()]
     }
 }
 
@@ -102,9 +104,10 @@ impl KeyPosition {
     }
 }
 
-/// Columns of a row: key, address, name, locale.
-pub(crate) type Columns = (Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>);
-pub(crate) type Values = (Option<AppText>, Option<AppText>, Option<AppText>, Option<AppText>);
+/// Columns of a row: key, address, name, locale, time zone.
+pub(crate) type Columns = (Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>);
+pub(crate) type Values =
+    (Option<AppText>, Option<AppText>, Option<AppText>, Option<AppText>, Option<AppText>);
 
 impl Store {
     /// At least `limit` participants of the event with keys behind `after`, in the order of their keys, or all that there are. More
@@ -140,16 +143,18 @@ impl Store {
     fn read_page_of(
         &self,
         operation: &'static str,
-        select: impl Fn(KeyExpressions, AppEvent) -> Statement<'static, Columns>,
+        select: impl Fn(KeyExpressions, ZoneColumn, AppEvent) -> Statement<'static, Columns>,
         key: KeyExpressions,
         event_id: EventId,
         after: &KeyPosition,
         limit: u32,
     ) -> Result<KeyedPage, StoreError> {
-        let event = self.event_keys()?.in_participants(event_id);
-        self.run(operation, |connection| {
-            let of_event = || select(key, event);
-            Ok(into_page(key, event_id, after, load_page(connection, of_event, key, after, limit)?))
+        self.with_app_keys(|keys| {
+            let event = keys.events.in_participants(event_id);
+            self.run(operation, |connection| {
+                let of_event = || select(key, keys.zones, event);
+                Ok(into_page(key, event_id, after, load_page(connection, of_event, key, after, limit)?))
+            })
         })
     }
 }
@@ -159,7 +164,7 @@ pub(crate) const NAME: AsText<participants::name> = AsText(participants::name);
 pub(crate) const LOCALE: AsText<participants::locale> = AsText(participants::locale);
 
 /// The rows of an event; a condition follows.
-pub(crate) fn select(key: KeyExpressions, event: AppEvent) -> Statement<'static, Columns> {
+pub(crate) fn select(key: KeyExpressions, zones: ZoneColumn, event: AppEvent) -> Statement<'static, Columns> {
     Statement::new("SELECT ")
         .sql(key.text)
         // Named, so that ORDER BY does not take this column for `id`.
@@ -169,16 +174,18 @@ pub(crate) fn select(key: KeyExpressions, event: AppEvent) -> Statement<'static,
         .fragment(&NAME)
         .sql(", ")
         .fragment(&LOCALE)
+        .sql(", ")
+        .fragment(zones.piece())
         .sql(" FROM participants WHERE ")
         .event(event)
         .sql(" AND ")
 }
 
 /// The same with nothing but the keys.
-fn select_key(key: KeyExpressions, event: AppEvent) -> Statement<'static, Columns> {
+fn select_key(key: KeyExpressions, _: ZoneColumn, event: AppEvent) -> Statement<'static, Columns> {
     Statement::new("SELECT ")
         .sql(key.text)
-        .sql(" AS user_key, '', '', '' FROM participants WHERE ")
+        .sql(" AS user_key, '', '', '', '' FROM participants WHERE ")
         .event(event)
         .sql(" AND ")
 }
@@ -260,12 +267,13 @@ fn into_page(
 }
 
 /// `None` without a key.
-pub(crate) fn into_person((key, email, name, locale): Values) -> Option<KeyedPerson> {
+pub(crate) fn into_person((key, email, name, locale, timezone): Values) -> Option<KeyedPerson> {
     let AppText(key) = key?;
     Some(KeyedPerson {
         key,
         email: not_blank(email),
         name: not_blank(name).unwrap_or_default(),
         locale: not_blank(locale),
+        timezone: not_blank(timezone),
     })
 }

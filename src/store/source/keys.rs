@@ -7,6 +7,7 @@
 
 use crate::domain::ids::EventId;
 use crate::store::source::event_keys::EventKeys;
+use crate::store::source::zone_column::ZoneColumn;
 
 /// Longest key that fanmail can list, in characters.
 pub const KEY_MAX: usize = 255;
@@ -14,13 +15,15 @@ pub const KEY_MAX: usize = 255;
 /// Ends the text of a key that is not printed as it is.
 pub const UNPRINTABLE: &str = "\0real";
 
-/// How the application's tables hold keys.
+/// How the application's tables hold keys, and what else is found once with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AppKeys {
     /// Those of events.
     pub events: EventKeys,
     /// Those of participants.
     pub participants: ParticipantKeys,
+    /// Their time zones.
+    pub zones: ZoneColumn,
 }
 
 /// The kind of keys in `participants.id`.

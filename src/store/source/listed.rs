@@ -147,7 +147,8 @@ pub(crate) fn find_keyed(
     let (key, event) = (lookup_key(keys)?, keys.events.in_participants(event_id));
     let Some(((_, first), others)) = listed.split_first() else { return Ok(Vec::new()) };
     let numbers: HashMap<&str, ParticipantId> = listed.iter().map(|(id, key)| (key.as_str(), *id)).collect();
-    let mut statement = with_keys(select(key, event), key, listed.iter().map(|(_, key)| key.as_str()));
+    let mut statement =
+        with_keys(select(key, keys.zones, event), key, listed.iter().map(|(_, key)| key.as_str()));
     if key.has_equals && others.is_empty() {
         // A row whose key is equal for the database may be the one that cannot be read.
         statement = statement.sql(" AND ").sql(key.exact[0]).sql(" = ").key(key.exact_bound, first);

@@ -21,6 +21,7 @@ use crate::store::schema::participants;
 use crate::store::source::columns::{AppKey, AppText, LargestKey, not_blank};
 use crate::store::source::event_keys::{AppEvent, of_event};
 use crate::store::source::keys::{AppKeys, ParticipantKeys};
+use crate::store::source::zone_column::ZoneColumn;
 
 /// Participants in a page of [`Store::for_each_page`].
 const PAGE: u32 = 1000;
@@ -55,9 +56,11 @@ impl Store {
         up_to: ParticipantId,
         limit: u32,
     ) -> Result<Vec<Participant>, StoreError> {
-        let event = self.event_keys()?.in_participants(event_id);
-        self.run("read a page of participants", |connection| {
-            read_rows(connection, event, first, up_to, limit)
+        self.with_app_keys(|keys| {
+            let event = keys.events.in_participants(event_id);
+            self.run("read a page of participants", |connection| {
+                read_rows(connection, keys.zones, event, first, up_to, limit)
+            })
         })
     }
 
@@ -146,13 +149,14 @@ pub(crate) fn find_page_ids(
 /// Up to `limit` participants of the event with `first <= id <= up_to`, in key order.
 pub(crate) fn read_rows(
     connection: &mut AnyConnection,
+    zones: ZoneColumn,
     event: AppEvent,
     first: ParticipantId,
     up_to: ParticipantId,
     limit: u32,
 ) -> QueryResult<Vec<Participant>> {
     let rows: Vec<ParticipantRow> = of_event!(event, participants::event_id, is_of_event => {
-        page!(is_of_event, first, up_to, limit).select(ParticipantRow::as_select()).load(connection)
+        page!(is_of_event, first, up_to, limit).select(columns(zones)).load(connection)
     })?;
     Ok(rows.into_iter().map(ParticipantRow::into_participant).collect())
 }
@@ -160,6 +164,7 @@ pub(crate) fn read_rows(
 /// Those of the participants who take part in the event, each once.
 pub(crate) fn find_by_ids(
     connection: &mut AnyConnection,
+    zones: ZoneColumn,
     event: AppEvent,
     ids: &[ParticipantId],
 ) -> QueryResult<Vec<Participant>> {
@@ -167,7 +172,7 @@ pub(crate) fn find_by_ids(
         participants::table
             .filter(is_of_event)
             .filter(participants::id.eq_any(ids))
-            .select(ParticipantRow::as_select())
+            .select(columns(zones))
             .load(connection)
     })?;
     let mut people: Vec<_> = rows.into_iter().map(ParticipantRow::into_participant).collect();
@@ -255,16 +260,27 @@ pub(crate) fn find_audiences(
     Ok(audiences)
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = participants)]
+/// What is read of a participant.
+type Columns = (
+    participants::id,
+    AsText<participants::email>,
+    AsText<participants::name>,
+    AsText<participants::locale>,
+    ZoneColumn,
+);
+
+fn columns(zones: ZoneColumn) -> Columns {
+    use participants::{email, id, locale, name};
+    (id, AsText(email), AsText(name), AsText(locale), zones)
+}
+
+#[derive(Queryable)]
 struct ParticipantRow {
     id: AppKey,
-    #[diesel(select_expression = AsText(participants::email), select_expression_type = AsText<participants::email>)]
     email: Option<AppText>,
-    #[diesel(select_expression = AsText(participants::name), select_expression_type = AsText<participants::name>)]
     name: Option<AppText>,
-    #[diesel(select_expression = AsText(participants::locale), select_expression_type = AsText<participants::locale>)]
     locale: Option<AppText>,
+    timezone: Option<AppText>,
 }
 
 impl ParticipantRow {
@@ -275,6 +291,7 @@ impl ParticipantRow {
             email: not_blank(self.email),
             name: not_blank(self.name).unwrap_or_default(),
             locale: not_blank(self.locale),
+            timezone: not_blank(self.timezone),
             details: None,
         }
     }

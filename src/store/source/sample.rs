@@ -177,9 +177,10 @@ impl Store {
         let readable = Vec::new();
         let mut sample =
             ParticipantSample { readable, text_keys: None, lacks_keys, unreadable: 0, example: None };
-        let event = self.event_keys()?.in_participants(event_id);
+        let keys = self.app_keys()?;
+        let event = keys.events.in_participants(event_id);
         let rows = self.run_limited(operation, |connection| {
-            read_rows(connection, event, ParticipantId::MIN, ParticipantId::MAX, limit)
+            read_rows(connection, keys.zones, event, ParticipantId::MIN, ParticipantId::MAX, limit)
         });
         if let Ok(readable) = rows {
             return Ok(ParticipantSample { readable, ..sample });
@@ -189,8 +190,8 @@ impl Store {
         };
         for id in self.run_limited(operation, find_ids)? {
             // Each on its own: after some errors MariaDB's library waits for ever on the same connection.
-            match self.run_limited("read a participant", |connection| read_rows(connection, event, id, id, 1))
-            {
+            let read = |connection: &mut AnyConnection| read_rows(connection, keys.zones, event, id, id, 1);
+            match self.run_limited("read a participant", read) {
                 Ok(participant) => sample.readable.extend(participant),
                 Err(error) => {
                     sample.unreadable += 1;

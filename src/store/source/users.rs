@@ -21,6 +21,7 @@ use crate::store::schema::users;
 use crate::store::source::keyed_pages::{Columns, KeyedPerson, Values, into_person};
 use crate::store::source::listed::stored_as;
 use crate::store::source::user_ids::UserIds;
+use crate::store::source::zone_column::ZoneColumn;
 use crate::sync::lock;
 
 /// Most ids in one query. For a list of a thousand, PostgreSQL reads all of a table of 100,000 users, and MariaDB makes a table of the
@@ -65,8 +66,9 @@ impl Store {
 
     /// How the table holds ids is found once, and again when one is not found: it may be another table or view by now.
     fn look_up(&self, ids: &[&str]) -> Result<FoundUsers, StoreError> {
-        let look_up_as =
-            |kind| self.run("look up users by their ids", |connection| find_users(connection, kind, ids));
+        let look_up_as = |(kind, zones)| {
+            self.run("look up users by their ids", |connection| find_users(connection, kind, zones, ids))
+        };
         let known = *lock(&self.user_ids);
         let Some(known) = known else { return self.find_user_ids().and_then(look_up_as) };
         let found = look_up_as(known);
@@ -79,7 +81,7 @@ impl Store {
         }
     }
 
-    fn find_user_ids(&self) -> Result<UserIds, StoreError> {
+    fn find_user_ids(&self) -> Result<(UserIds, ZoneColumn), StoreError> {
         let found = self.run("read the type of users.id", |connection| {
             if let Some(found) = dispatch::find_user_ids(connection)? {
                 return Ok(found);
@@ -88,6 +90,7 @@ impl Store {
             read_nothing(connection)?;
             Err(Error::DeserializationError("the catalogue of the database has no column users.id".into()))
         })?;
+        let found = (found, self.find_zone_column("users")?);
         *lock(&self.user_ids) = Some(found);
         Ok(found)
     }
@@ -102,6 +105,7 @@ fn read_nothing(connection: &mut AnyConnection) -> QueryResult<()> {
 pub(crate) fn find_users(
     connection: &mut AnyConnection,
     kind: UserIds,
+    zones: ZoneColumn,
     ids: &[&str],
 ) -> QueryResult<FoundUsers> {
     // In one order, so that the statement is the same each time.
@@ -114,7 +118,7 @@ pub(crate) fn find_users(
     let stored: Vec<&str> = asked.keys().map(String::as_str).collect();
     let mut found: HashMap<String, (KeyedPerson, bool)> = HashMap::with_capacity(stored.len());
     for stored in stored.chunks(IDS_PER_QUERY) {
-        let rows: Vec<Values> = select(kind, stored).prepared_each_time().load(connection)?;
+        let rows: Vec<Values> = select(kind, zones, stored).prepared_each_time().load(connection)?;
         for mut person in rows.into_iter().filter_map(into_person) {
             match found.entry(kind.read(&person.key)) {
                 Entry::Occupied(mut kept) => {
@@ -140,7 +144,7 @@ fn by_asked(asked: &BTreeMap<String, Vec<&str>>, found: HashMap<String, (KeyedPe
 }
 
 /// The rows that have one of these ids, along the index: in the collation of the column, so that others may be among them.
-fn select<'a>(kind: UserIds, ids: &[&'a str]) -> Statement<'a, Columns> {
+fn select<'a>(kind: UserIds, zones: ZoneColumn, ids: &[&'a str]) -> Statement<'a, Columns> {
     let text = match kind {
         #[cfg(any(feature = "mysql", feature = "postgres"))]
         UserIds::Column { text, .. } => text,
@@ -154,6 +158,8 @@ fn select<'a>(kind: UserIds, ids: &[&'a str]) -> Statement<'a, Columns> {
         .fragment(&NAME)
         .sql(", ")
         .fragment(&LOCALE)
+        .sql(", ")
+        .fragment(zones.piece())
         .sql(" FROM users WHERE id IN (");
     for (index, id) in ids.iter().enumerate() {
         statement = compare(if index == 0 { statement } else { statement.sql(", ") }, kind, id);

@@ -138,6 +138,7 @@ mod tests {
             email: None,
             name: String::new(),
             locale: None,
+            timezone: None,
             details: None,
         };
         Recipient { attempts: 1, ..Recipient::new(participant) }

@@ -90,6 +90,7 @@ mod tests {
             email: Some(email.to_owned()),
             name: String::new(),
             locale: None,
+            timezone: None,
             details: None,
         }
     }

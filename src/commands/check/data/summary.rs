@@ -16,6 +16,7 @@ use crate::text::mask::mask;
 
 mod doubled;
 mod problems;
+mod zones;
 
 /// Longest value of a row that is shown, in characters.
 const SHOWN_MAX: usize = 60;
@@ -41,6 +42,8 @@ pub struct Summary {
     same_address: u64,
     one_mail_per_address: bool,
     zones: Option<UnknownZones>,
+    /// Of participants.
+    own_zones: Tally,
     none_takes_part: bool,
     failures: Vec<String>,
     is_out_of_time: bool,
@@ -88,6 +91,7 @@ impl Summary {
             same_address: 0,
             one_mail_per_address: false,
             zones: None,
+            own_zones: Tally::default(),
             none_takes_part: false,
             failures: Vec::new(),
             is_out_of_time: false,
@@ -144,6 +148,7 @@ impl Summary {
             self.keys = Some(self.keys.map_or(keys, |others| others.and(keys)));
         }
         self.add_doubled_rows(event, &readable);
+        self.add_own_zones(&readable);
         self.add_addresses(event, &readable, text_keys.as_ref());
     }
 
@@ -182,7 +187,7 @@ impl Summary {
                 count(*number, "event")
             )
         }));
-        notes.extend(self.zones.as_ref().map(unknown_zones));
+        notes.extend(self.unknown_zones());
         notes.extend(self.bad_addresses.iter().map(|(reason, Tally { count: number, example })| {
             format!(
                 "{} with an address that cannot be written: {reason}, such as {example}; without a correction they \
@@ -250,16 +255,6 @@ impl Summary {
             self.doubled_looked_at
         )
     }
-}
-
-fn unknown_zones(UnknownZones { events, example }: &UnknownZones) -> String {
-    // A view may have put anything there.
-    let example = cut(one_line(&mask(example)), SHOWN_MAX);
-    format!(
-        "{} with a time zone that fanmail does not know, such as {example:?}; their mails show UTC; \
-         store a name such as Europe/Berlin",
-        count(*events, "event")
-    )
 }
 
 /// A key of a participant that is text. It may be an address.

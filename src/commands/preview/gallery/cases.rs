@@ -61,6 +61,7 @@ pub(super) fn of(kind: Kind) -> Vec<Case> {
         case("wrong-facts", edge_cases::wrong_facts()),
         case("hostile", sample::hostile()).with_details(sample::hostile_details()),
         Case::of_event("nameless", kind, sample::full(), sample::nameless()),
+        Case::of_event("own-time", kind, sample::full(), sample::far_away()),
         Case::of_event("hostile-name", kind, sample::full(), sample::hostile_name()),
         Case::of_event("link-as-name", kind, sample::full(), sample::link_name()),
     ];

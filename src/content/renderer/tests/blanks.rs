@@ -15,7 +15,17 @@ fn filled_mails_are_as_rendered_ones() {
     }
     let filled = Templates::load(&ContentConfig::default()).unwrap();
     let rendered = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
-    let people = [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name()];
+    let in_zone = |zone: &str| Participant { timezone: Some(zone.to_owned()), ..sample::ada() };
+    let people = [
+        sample::ada(),
+        sample::nameless(),
+        sample::hostile_name(),
+        sample::link_name(),
+        in_zone("Asia/Tokyo"),
+        in_zone("Africa/Porto-Novo"),
+        in_zone("Europe/Paris"),
+        in_zone("<zone>"),
+    ];
     for (kind, locale) in
         Kind::OF_EVENTS.into_iter().flat_map(|kind| ["en", "de", "ar"].map(|locale| (kind, locale)))
     {

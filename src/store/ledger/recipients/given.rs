@@ -58,7 +58,9 @@ impl GivenRow {
         let details = data.as_deref().map(DetailsJson::from_ledger);
         let Some(key) = user_key else {
             let name = name.unwrap_or_default();
-            return Ok(Some(Participant { id, key: None, email, name, locale, details }));
+            // The message gives none, and no event that has a time.
+            let timezone = None;
+            return Ok(Some(Participant { id, key: None, email, name, locale, timezone, details }));
         };
         let user = users.get(&key).cloned().transpose()?;
         Ok(user.map(|user| Participant { details, ..user.numbered(id, &key) }))

@@ -5,6 +5,7 @@ use chrono::NaiveDateTime;
 use super::*;
 use crate::store::source::import_rows::{EventImport, ParticipantImport, ParticipantKey, ParticipantValues};
 use crate::store::source::importing::{ImportMode, Imported};
+use crate::store::source::participants::find_by_ids;
 
 const NOW: &str = "2026-11-01T10:00:00.123456";
 
@@ -65,6 +66,7 @@ fn participant(key: ParticipantKey, email: Option<&str>) -> ParticipantImport {
         email: email.map(str::to_owned),
         name: Some("Zoë".to_owned()),
         locale: Some(None),
+        timezone: None,
     };
     ParticipantImport { key, values }
 }
@@ -94,6 +96,48 @@ pub fn an_import_of_participants_tells_new_changed_and_same(store: &Store) {
     let people = store.read_page(EVENT, None, ParticipantId::MAX, 9).unwrap();
     assert_eq!((people.len(), people[0].name.as_str()), (4, "Zoë"));
     assert_eq!((people[2].email.as_deref(), people[3].locale.as_deref()), (None, Some("de-CH")));
+    zones_are_imported_where_there_is_a_column_for_them(store);
+}
+
+/// Tables and views may be older than the column.
+fn zones_are_imported_where_there_is_a_column_for_them(store: &Store) {
+    let import = |rows: &[ParticipantImport]| store.import_participants(rows, ImportMode::Write).unwrap();
+    let zones = || -> Vec<Option<String>> {
+        let ids = [7, 8, 9].map(ParticipantId);
+        let event = store.event_keys().unwrap().in_participants(EVENT);
+        let zones = store.app_keys().unwrap().zones;
+        let found = store.run("find", |connection| find_by_ids(connection, zones, event, &ids)).unwrap();
+        let page = store.read_page(EVENT, Some(ParticipantId(6)), ParticipantId(9), 9).unwrap();
+        assert_eq!(found, page);
+        page.into_iter().map(|person| person.timezone).collect()
+    };
+    let with = |row: ParticipantImport, zone: Option<&str>| {
+        let values = ParticipantValues { timezone: Some(zone.map(str::to_owned)), ..row.values };
+        ParticipantImport { values, ..row }
+    };
+    let without_key = participant(ParticipantKey::None, Some("nine@example.com"));
+    assert!(store.has_participant_zones().unwrap());
+    let mut rows = vec![
+        with(given(7, Some("seven@example.com")), Some("Europe/Paris")),
+        with(given(8, Some("eight@example.com")), None),
+    ];
+    assert_eq!((import(&rows), import(&rows)), (counts(2, 0, 0), counts(0, 0, 2)));
+    assert_eq!(import(&[with(without_key.clone(), Some("Asia/Tokyo"))]), counts(1, 0, 0));
+    execute(store, "UPDATE participants SET id = 9 WHERE email = 'nine@example.com'");
+    assert_eq!(zones(), [Some("Europe/Paris"), None, Some("Asia/Tokyo")].map(|zone| zone.map(str::to_owned)));
+    rows[0] = with(given(7, Some("seven@example.com")), None);
+    rows[1] = given(8, Some("eight@example.com"));
+    assert_eq!((import(&rows), import(&rows)), (counts(0, 1, 1), counts(0, 0, 2)));
+    assert_eq!(zones(), [None, None, Some("Asia/Tokyo".to_owned())]);
+
+    execute(store, "ALTER TABLE participants DROP COLUMN timezone");
+    assert_eq!(store.read_page(EVENT, None, ParticipantId::MAX, 99).unwrap().len(), 7);
+    assert!(!store.has_participant_zones().unwrap());
+    store.check_schema().unwrap();
+    assert_eq!(zones(), [const { None }; 3]);
+    rows[0] = given(7, Some("other@example.com"));
+    assert_eq!(import(&rows), counts(0, 1, 1));
+    assert_eq!(import(&[without_key]), counts(1, 0, 0));
 }
 
 pub fn an_import_without_keys_goes_by_address(store: &Store) {

@@ -65,6 +65,7 @@ pub fn the_recipients_of_a_notice_are_listed_when_it_is_opened(store: &Store) {
         email: email.map(str::to_owned),
         name: name.to_owned(),
         locale: None,
+        timezone: None,
         details: None,
     };
     let expected = [

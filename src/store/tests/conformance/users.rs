@@ -118,6 +118,7 @@ pub fn a_user_is_read_as_a_participant_is(store: &Store) {
         email: email.map(str::to_owned),
         name: name.to_owned(),
         locale: locale.map(str::to_owned),
+        timezone: None,
     };
     assert_eq!(users["1"], Ok(user(Some("jo@example.com"), "Jo", Some("de-CH"))));
     assert_eq!(
@@ -127,6 +128,12 @@ pub fn a_user_is_read_as_a_participant_is(store: &Store) {
     assert_eq!(users.len(), 3);
     let participant = users["1"].clone().unwrap().numbered(ParticipantId(5), "1");
     assert_eq!((participant.id, participant.key.as_deref()), (ParticipantId(5), Some("1")));
+    // A column that they need not have is found when the table is looked at again.
+    execute(store, "ALTER TABLE users ADD COLUMN timezone VARCHAR(99)");
+    execute(store, "UPDATE users SET timezone = 'Asia/Tokyo' WHERE id = 1");
+    drop(store.find_users(&["5"]));
+    let zone = |id| find(store, &[id])[id].clone().unwrap().timezone;
+    assert_eq!([zone("1"), zone("2")], [Some("Asia/Tokyo".to_owned()), None]);
 
     execute(store, "DROP TABLE users");
     execute(store, "CREATE TABLE users (id INTEGER, email INTEGER, name INTEGER, locale INTEGER)");

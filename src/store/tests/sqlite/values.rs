@@ -9,6 +9,7 @@ use crate::store::ledger::outbox::Taken;
 use crate::store::source::event_keys::{AppEvent, EventKeys, KeyColumn};
 use crate::store::source::keys::{AppKeys, ParticipantKeys};
 use crate::store::source::participants::{find_audience, read_rows};
+use crate::store::source::zone_column::ZoneColumn;
 
 #[test]
 fn times_are_read_whatever_the_row_holds() {
@@ -170,10 +171,11 @@ fn a_key_with_a_fraction_is_named() {
         execute(&store, &view(keys));
         let event = AppEvent::Number(7);
         let events = EventKeys::new(KeyColumn::NUMBER, KeyColumn::NUMBER, "TEXT").unwrap();
-        let keys = AppKeys { events, participants: ParticipantKeys::OfEachRow };
+        let zones = ZoneColumn { exists: false };
+        let keys = AppKeys { events, participants: ParticipantKeys::OfEachRow, zones };
         let read = store.run("read keys", |connection| {
             find_audience(connection, keys, EVENT)?;
-            read_rows(connection, event, ParticipantId::MIN, ParticipantId::MAX, 9)
+            read_rows(connection, zones, event, ParticipantId::MIN, ParticipantId::MAX, 9)
         });
         let read = read.map_err(|error| error.to_string());
         match cause {

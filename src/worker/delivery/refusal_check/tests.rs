@@ -33,6 +33,7 @@ fn recipient(id: i64) -> Recipient {
         email,
         name: String::new(),
         locale: None,
+        timezone: None,
         details: None,
     })
 }

@@ -14,6 +14,7 @@ fn person(id: i64, email: Option<&str>) -> Participant {
         email: email.map(str::to_owned),
         name: String::new(),
         locale: None,
+        timezone: None,
         details: None,
     }
 }
@@ -196,13 +197,36 @@ fn odd_events_are_notes() {
 #[test]
 fn an_unknown_zone_is_shown_masked_and_cut() {
     let example = format!("ada@example.org\r\n{}", "x".repeat(80));
-    let note = unknown_zones(&UnknownZones { events: 3, example });
+    let summary = summary(vec![Look::Zones(UnknownZones { events: 3, example })]);
+    let note = summary.unknown_zones().next().unwrap();
     assert!(
         note.starts_with(
             "3 events with a time zone that fanmail does not know, such as \"a***@example.org xxx"
         )
     );
     assert!(note.contains("x…\"; their mails show UTC") && note.len() < 200, "{note}");
+}
+
+#[test]
+fn unknown_zones_of_participants_are_counted() {
+    let in_zone = |id, zone: Option<&str>| Participant {
+        timezone: zone.map(str::to_owned),
+        ..person(id, Some(&format!("p{id}@example.org")))
+    };
+    let people = vec![
+        in_zone(1, Some("Middle/Earth")),
+        in_zone(2, Some("europe/berlin")),
+        in_zone(3, None),
+        in_zone(4, Some("PST")),
+    ];
+    let notes = summary(vec![Look::Participants(EventId::Number(7), sample(people))]).notes();
+    assert_eq!(
+        notes[1..],
+        [
+            "2 participants with a time zone that fanmail does not know, such as \"Middle/Earth\"; their mails do not show the \
+          time of their own clocks; store a name such as Europe/Berlin"
+        ]
+    );
 }
 
 #[test]
