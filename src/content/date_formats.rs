@@ -68,17 +68,24 @@ impl DateFormats {
 
     /// `Thursday, 24 December 2026`
     pub fn long_date(&self, date: NaiveDate) -> String {
-        gregorian(date).map(|date| written(&self.long_date.format(&date))).unwrap_or_default()
+        let long = gregorian(date).map(|date| written(&self.long_date.format(&date)));
+        self.with_first_of_month(date, long.unwrap_or_default())
     }
 
     /// `Thu 24 Dec`
     pub fn short_date(&self, date: NaiveDate) -> String {
-        gregorian(date).map(|date| written(&self.short_date.format(&date))).unwrap_or_default()
+        let short = gregorian(date).map(|date| written(&self.short_date.format(&date)));
+        self.with_first_of_month(date, short.unwrap_or_default())
     }
 
     /// `Dec`
     pub fn month(&self, date: NaiveDate) -> String {
         gregorian(date).map(|date| written(&self.month.format(&date))).unwrap_or_default()
+    }
+
+    /// In French the first day of a month has an ordinal number, which the patterns of CLDR do not have.
+    fn with_first_of_month(&self, date: NaiveDate, written: String) -> String {
+        if date.day() == 1 && self.tag.is_of("fr") { written.replacen(" 1 ", " 1er ", 1) } else { written }
     }
 
     /// `Thursday`
@@ -191,6 +198,15 @@ mod tests {
             ];
             assert_eq!(found.join("|"), expected, "{tag}");
         }
+    }
+
+    #[test]
+    fn the_first_of_a_month_is_an_ordinal_in_french() {
+        let day = |day| NaiveDate::from_ymd_opt(2027, 1, day).unwrap();
+        let formats = formats("fr-CA");
+        assert_eq!(formats.long_date(day(1)), "vendredi 1er janvier 2027");
+        assert!(formats.short_date(day(1)).contains(" 1er janv"), "{}", formats.short_date(day(1)));
+        assert_eq!(formats.long_date(day(11)), "lundi 11 janvier 2027");
     }
 
     #[test]
