@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::check::CheckArgs;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::import::ImportArgs;
 use crate::commands::preview::PreviewArgs;
@@ -216,9 +217,10 @@ Examples:
     /// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
     /// exit code is 1 if something does not work, or if a variable is misspelt.
     #[command(after_help = "\
-Example:
-  fanmail check")]
-    Check,
+Examples:
+  fanmail check
+  fanmail check --outbox-only")]
+    Check(CheckArgs),
     /// Write the built-in templates out, and find what hurts in your own
     #[command(after_help = "\
 Examples:
@@ -273,7 +275,7 @@ impl Cli {
             Command::Purge(args) => purge::run(args, config),
             Command::Preview(args) => preview::run(args, config),
             Command::SendTest(args) => send_test::run(args, config),
-            Command::Check => check::run(config, environment),
+            Command::Check(args) => check::run(args, config, environment),
             Command::Templates { command } => templates::run(command, config),
             Command::DeadLetters { command } => dead_letters::run(command, config),
         }

@@ -51,7 +51,7 @@ fn configure(command: &Command) -> anyhow::Result<(Config, Environment)> {
         environment.misspelt(&Config::variables()).iter().for_each(|hint| eprintln!("fanmail: {hint}"));
     })?;
     logging::init(&config.log)?;
-    if !matches!(command, Command::Check) {
+    if !matches!(command, Command::Check(_)) {
         environment.unreadable_lines().iter().for_each(|line| log::warn!("{line}"));
         environment.misspelt(&Config::variables()).iter().for_each(|hint| log::warn!("{hint}"));
     }

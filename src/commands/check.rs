@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::Utc;
+use clap::Args;
 
 use crate::app::{channels, database};
 use crate::broker::probe::probe;
@@ -29,10 +30,19 @@ mod routes;
 /// How much of the data is looked at. With an index, that takes a few hundredths of a second.
 const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
 
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// What a worker with --outbox-only needs: not the broker
+    #[arg(long)]
+    pub outbox_only: bool,
+}
+
 /// What the checks look at.
 struct Checked<'a> {
     config: &'a Config,
     environment: &'a Environment,
+    outbox_only: bool,
 }
 
 /// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
@@ -53,8 +63,9 @@ const CHECKS: [Check; 8] = [
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn run(config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let all_work = run_all(&CHECKS, &Checked { config, environment }, &mut io::stdout().lock())?;
+pub fn run(args: &CheckArgs, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let checked = Checked { config, environment, outbox_only: args.outbox_only };
+    let all_work = run_all(&CHECKS, &checked, &mut io::stdout().lock())?;
     Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -131,6 +142,9 @@ fn check_reminders(checked: &Checked<'_>) -> Result<Finding, String> {
 }
 
 fn check_broker(checked: &Checked<'_>) -> Result<Finding, String> {
+    if checked.outbox_only {
+        return Ok(Finding::skipped("not needed with --outbox-only"));
+    }
     let found = probe(&checked.config.broker).map_err(with_causes)?;
     let finding = if found.problems.is_empty() {
         Finding::works(found.summary)
@@ -157,7 +171,7 @@ mod tests {
         let environment = Environment::load(&path).unwrap();
         let config = Config::from_lookup(&|name| environment.get(name)).unwrap();
         let mut out = Vec::new();
-        let checked = Checked { config: &config, environment: &environment };
+        let checked = Checked { config: &config, environment: &environment, outbox_only: true };
         let all_work = run_all(checks, &checked, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), all_work)
     }
@@ -179,6 +193,12 @@ mod tests {
                      third          ok       answers\n\x20              note     but seldom\n";
         assert_eq!(checked(&checks, ""), (lines.to_owned(), false));
         assert!(checked(&checks[1..], "").1);
+    }
+
+    #[test]
+    fn a_worker_without_a_broker_needs_none() {
+        let expected = "broker         skipped  not needed with --outbox-only\n";
+        assert_eq!(checked(check("broker"), ""), (expected.to_owned(), true));
     }
 
     #[test]
