@@ -72,7 +72,7 @@ fn templates_of_ones_own_see_the_zone() {
     for (zone, expected) in [
         (
             "asia/tokyo",
-            "at 01:00 Asia/Tokyo Your time: Friday, 25 December 2026, 01:00 to 03:00 (Tokyo time, UTC+9)",
+            "at 02:00 Asia/Tokyo Your time: Friday, 25 December 2026, 02:00 to 04:00 (Tokyo time, UTC+9)",
         ),
         ("Middle/Earth", "at 18:00"),
         ("Europe/Paris", "at 18:00 Europe/Paris"),
