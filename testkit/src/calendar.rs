@@ -2,14 +2,13 @@
 //! client around ical.js. `tests/calendar/` has the programs, `scripts/lib/publishers.sh` installs their libraries.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::installed::installed;
+use crate::installed::{installed, run_with_json};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/calendar");
 
@@ -17,7 +16,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/calendar");
 pub fn read_mails(mails: &[String]) -> Vec<Value> {
     let mut command = Command::new(installed("bin/python"));
     command.arg(Path::new(FOLDER).join("read.py"));
-    run(command, &json!(mails))
+    run_with_json(command, &json!(mails))
 }
 
 /// What becomes of a calendar to which these entries come, one after another: `taken` has what ical.js reads of each, with the `action` of
@@ -28,16 +27,5 @@ pub fn take(entries: &[&str]) -> Value {
     symlink(installed("node/node_modules"), dir.path().join("node_modules")).unwrap();
     let mut command = Command::new(installed("bin/node"));
     command.arg("client.mjs").current_dir(dir.path());
-    run(command, &json!(entries))
-}
-
-/// Runs a program that reads JSON and writes JSON.
-fn run<T: serde::de::DeserializeOwned>(mut command: Command, input: &Value) -> T {
-    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut stdin = program.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = program.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?} failed; its reason is above");
-    serde_json::from_slice(&output.stdout).unwrap()
+    run_with_json(command, &json!(entries))
 }
