@@ -9,8 +9,9 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use fanmail::domain::event_key_type::EventKeyType;
 use fanmail::domain::message::Message;
+use testkit::dkim::TestKey;
 
-use parts::{BODY, Mails, PAGE, Tables};
+use parts::{BODY, Mails, PAGE, SignedMails, Tables};
 
 /// Enough that the pages are not all in the cache.
 const PARTICIPANTS: u32 = 100_000;
@@ -45,6 +46,18 @@ fn dot_stuff(bencher: Bencher<'_, '_>) {
     let mut mails = Mails::new();
     let content = mails.compose(mails.render()).as_received();
     bencher.bench_local(|| parts::stuff(black_box(&content)));
+}
+
+#[divan::bench]
+fn sign_rsa(bencher: Bencher<'_, '_>) {
+    let mut mails = SignedMails::new(&TestKey::rsa("rsa", 2048));
+    bencher.bench_local(|| mails.sign());
+}
+
+#[divan::bench]
+fn sign_ed25519(bencher: Bencher<'_, '_>) {
+    let mut mails = SignedMails::new(&TestKey::ed25519("ed25519"));
+    bencher.bench_local(|| mails.sign());
 }
 
 #[divan::bench]

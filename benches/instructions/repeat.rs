@@ -9,8 +9,9 @@ use fanmail::domain::event_key_type::EventKeyType;
 use fanmail::domain::message::Message;
 use tempfile::NamedTempFile;
 use testkit::bench::callgrind;
+use testkit::dkim::TestKey;
 
-use crate::parts::{BODY, Mails, Tables, stuff};
+use crate::parts::{BODY, Mails, SignedMails, Tables, stuff};
 
 /// Participants in the database. More would only take longer: no count depends on them.
 const PARTICIPANTS: u32 = 2_000;
@@ -26,6 +27,8 @@ pub enum Part {
     Compose,
     /// Dot-stuffing a mail.
     DotStuff,
+    /// Signing a mail with DKIM and an Ed25519 key. An RSA key is made with another number of instructions each time.
+    Sign,
     /// Reading a page of 100 participants.
     PageRead,
     /// Committing one outcome.
@@ -38,11 +41,12 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decode,
         Self::Render,
         Self::Compose,
         Self::DotStuff,
+        Self::Sign,
         Self::PageRead,
         Self::Commit1,
         Self::Commit16,
@@ -88,6 +92,10 @@ impl Part {
                 let content = mails.compose(mails.render()).as_received();
                 repeat(times, || stuff(black_box(&content)));
             }
+            Self::Sign => {
+                let mut mails = SignedMails::new(&TestKey::ed25519("ed25519"));
+                repeat(times, || mails.sign());
+            }
             Self::PageRead => {
                 let mut tables = Tables::with(PARTICIPANTS);
                 repeat(times, || tables.read_page());
@@ -120,6 +128,7 @@ impl fmt::Display for Part {
             Self::Render => "render",
             Self::Compose => "compose",
             Self::DotStuff => "dot-stuff",
+            Self::Sign => "DKIM signature, Ed25519",
             Self::PageRead => "page read, 100 people",
             Self::Commit1 => "ledger commit of 1",
             Self::Commit16 => "ledger commit of 16",

@@ -9,6 +9,8 @@ use fanmail::channels::email::compose::Composer;
 use fanmail::channels::email::compose::notification_headers::NotificationHeaders;
 use fanmail::channels::email::compose::wire_format::DotStuffed;
 use fanmail::channels::email::mail::Mail;
+use fanmail::channels::email::signing::Signing;
+use fanmail::config::Config;
 use fanmail::config::content::ContentConfig;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::reach::Reach;
@@ -32,6 +34,7 @@ use fanmail::store::ledger::leases::LeaseRequest;
 use fanmail::store::ledger::opening::{Arrival, Opened, Watermarks};
 use fanmail::store::source::new_rows::{NewEvent, NewParticipant};
 use tempfile::TempDir;
+use testkit::dkim::TestKey;
 
 /// A message as publishers send it.
 pub const BODY: &[u8] = br#"{"type":"UPDATED","event_id":123}"#;
@@ -62,6 +65,7 @@ impl Mails {
             connections: 1,
             rate: None,
             reach: Reach::default(),
+            dkim: None,
         };
         let templates = Templates::load(&ContentConfig::default()).unwrap();
         let notification_context =
@@ -81,6 +85,35 @@ impl Mails {
     pub fn compose(&mut self, content: Content) -> Mail {
         let address = self.participant.email.as_deref().unwrap();
         self.composer.compose(&self.headers, &self.participant, address, content, moment()).unwrap()
+    }
+}
+
+/// Signs mails with DKIM.
+pub struct SignedMails {
+    mail: Mail,
+    signing: Signing,
+}
+
+impl SignedMails {
+    /// With this key.
+    pub fn new(key: &TestKey) -> Self {
+        let mut mails = Mails::new();
+        let mail = mails.compose(mails.render());
+        let lookup = |name: &str| match name {
+            "FROM_EMAIL" => Some("events@sender.example".to_owned()),
+            "DKIM_SELECTOR" => Some(key.selector.to_owned()),
+            "DKIM_PRIVATE_KEY" => Some(key.private.clone()),
+            _ => None,
+        };
+        let config = Config::from_lookup(&lookup).unwrap();
+        Self { mail, signing: Signing::new(&config.email).unwrap() }
+    }
+
+    /// Signs a copy of a mail.
+    pub fn sign(&mut self) -> Mail {
+        let mut mail = self.mail.clone();
+        self.signing.sign(&mut mail, moment()).unwrap();
+        mail
     }
 }
 

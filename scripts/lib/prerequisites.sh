@@ -81,15 +81,18 @@ have_package() {
       ;;
     nodejs) command -v node >/dev/null ;;
     npm) command -v npm >/dev/null ;;
-    python3-dotenv) # of any python3 in PATH, or of Debian's
-      python3 -c 'import dotenv.parser' 2>/dev/null || /usr/bin/python3 -c 'import dotenv.parser' 2>/dev/null
-      ;;
+    python3-dotenv) has_python_module dotenv.parser ;;
+    python3-dkim) has_python_module dkim ;;
+    python3-nacl) has_python_module nacl.signing ;;
     fonts-noto-core) compgen -G "/usr/share/fonts/*/*/NotoSansArabic*" >/dev/null ;;
     chromium-headless-shell) find_chromium >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) return 1 ;;
   esac
 }
+
+# Whether the python3 in PATH, or Debian's, has this module.
+has_python_module() { python3 -c "import $1" 2>/dev/null || /usr/bin/python3 -c "import $1" 2>/dev/null; }
 
 need_packages() {
   local package missing=()
@@ -130,7 +133,7 @@ need_prerequisites() {
       build) packages+=(ca-certificates gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server netbase) ;;
       databases) packages+=(postgresql mariadb-server) ;;
-      python) packages+=(python3-dotenv) ;; # the judge of how .env is read
+      python) packages+=(python3-dotenv python3-dkim python3-nacl) ;; # the judges of how .env is read, and of DKIM signatures
       valgrind) packages+=(valgrind) ;;
       peers) packages+=(nodejs npm python3-venv) ;;
     esac

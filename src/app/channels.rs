@@ -42,16 +42,17 @@ pub fn load_templates(config: &ContentConfig, routes: Option<&Routes>) -> Result
     Templates::load_with(config, &folders)
 }
 
-/// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go.
+/// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go, and how they are signed.
 ///
 /// # Errors
-/// When the TLS library cannot be set up.
+/// When the TLS library cannot be set up, or cannot use a DKIM key.
 pub fn email(
     config: &EmailConfig,
     installation: &Installation,
     templates: &Templates,
 ) -> Result<Vec<EmailChannel>, SendError> {
     log_route(config);
+    log_signing(config);
     EmailChannel::for_lanes(config, installation, templates)
 }
 
@@ -80,4 +81,11 @@ fn log_route(config: &EmailConfig) {
             }
         }
     }
+}
+
+fn log_signing(config: &EmailConfig) {
+    if let Some(dkim) = &config.dkim {
+        log::info!("signing mails with DKIM: {dkim}");
+    }
+    config.dkim_warnings().for_each(|warning| log::warn!("{warning}"));
 }

@@ -1,10 +1,13 @@
-//! Email: renders, composes, and submits through SMTP, or to an outbox where nothing is sent. The one place where
+//! Email: renders, composes, signs, and submits through SMTP, or to an outbox where nothing is sent. The one place where
 //! content, composer and transport meet.
 
 pub mod compose;
+pub mod dkim;
 pub mod mail;
+pub mod mail_signer;
 pub(crate) mod oauth;
 pub mod outbox;
+pub mod signing;
 pub mod smtp;
 
 use chrono::Utc;
@@ -12,6 +15,7 @@ use chrono::Utc;
 use crate::channels::email::compose::Composer;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
+use crate::channels::email::signing::Signing;
 use crate::channels::email::smtp::SmtpTransport;
 use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::email::smtp::reply::advice::advice_about;
@@ -26,6 +30,7 @@ use crate::domain::participant::Participant;
 pub struct EmailChannel {
     templates: Templates,
     composer: Composer,
+    signing: Signing,
     transport: Transport,
 }
 
@@ -40,7 +45,7 @@ impl EmailChannel {
     /// share what they learn about the relay.
     ///
     /// # Errors
-    /// When the TLS library cannot be set up.
+    /// When the TLS library cannot be set up, or cannot use a DKIM key.
     pub fn for_lanes(
         config: &EmailConfig,
         installation: &Installation,
@@ -54,12 +59,17 @@ impl EmailChannel {
             Some(connector) => Transport::Smtp(Box::new(SmtpTransport::new(connector.clone()))),
             None => Transport::Outbox(Outbox::new(outbox.clone())),
         };
-        let channel = || Self {
-            templates: templates.clone(),
-            composer: Composer::new(config, installation),
-            transport: transport(),
+        let channel = || {
+            let signing =
+                Signing::new(config).map_err(|error| SendError::relay_failure(error.to_string()))?;
+            Ok(Self {
+                templates: templates.clone(),
+                composer: Composer::new(config, installation),
+                signing,
+                transport: transport(),
+            })
         };
-        Ok((0..config.connections).map(|_| channel()).collect())
+        (0..config.connections).map(|_| channel()).collect()
     }
 }
 
@@ -77,9 +87,15 @@ impl Channel for EmailChannel {
             .templates
             .render(&notification.context, participant)
             .map_err(|error| Verdict::failed(Permanence::Transient, None, &error.to_string()))?;
-        self.composer
-            .compose(&notification.mail_headers, participant, address, content, Utc::now())
-            .map_err(|error| Verdict::failed(Permanence::Permanent, None, &error.to_string()))
+        let date = Utc::now();
+        let mut mail = self
+            .composer
+            .compose(&notification.mail_headers, participant, address, content, date)
+            .map_err(|error| Verdict::failed(Permanence::Permanent, None, &error.to_string()))?;
+        self.signing
+            .sign(&mut mail, date)
+            .map_err(|error| Verdict::failed(Permanence::Transient, None, &error.to_string()))?;
+        Ok(mail)
     }
 
     fn submit(
@@ -133,6 +149,7 @@ mod tests {
             connections: 1,
             rate: None,
             reach: Reach::default(),
+            dkim: None,
         };
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
         EmailChannel::for_lanes(&config, &installation, templates).unwrap().remove(0)

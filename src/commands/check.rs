@@ -49,7 +49,7 @@ struct Checked<'a> {
 type Check = (&'static str, fn(&Checked<'_>) -> Result<Finding, String>);
 
 const CHECKS: [Check; 8] = [
-    ("configuration", |checked| Ok(check_variables(checked.environment))),
+    ("configuration", |checked| Ok(check_variables(checked))),
     ("templates", check_templates),
     ("routes", |checked| routes::check(checked.config)),
     ("database", check_database),
@@ -80,15 +80,15 @@ fn run_all(checks: &[Check], checked: &Checked<'_>, out: &mut dyn Write) -> io::
     Ok(all_work)
 }
 
-/// Values that are wrong end every verb before it begins. What is left are names.
-fn check_variables(environment: &Environment) -> Finding {
+/// Values that are wrong end every verb before it begins. What is left are names, and keys that are weak.
+fn check_variables(Checked { config, environment, .. }: &Checked<'_>) -> Finding {
     let misspelt = environment.misspelt(&Config::variables());
     let finding = if misspelt.is_empty() {
         Finding::works(format!("valid ({})", environment.origin()))
     } else {
         Finding::fails(misspelt.join("\n"))
     };
-    finding.with_notes(environment.unreadable_lines().iter().cloned())
+    finding.with_notes(environment.unreadable_lines().iter().chain(config.email.dkim_warnings()).cloned())
 }
 
 fn check_templates(checked: &Checked<'_>) -> Result<Finding, String> {

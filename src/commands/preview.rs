@@ -83,7 +83,7 @@ fn show_one(
     config: &Config,
     out: &mut dyn Write,
 ) -> anyhow::Result<PathBuf> {
-    let mut composing = Composing::new(config, &subject.installation);
+    let mut composing = Composing::new(config, &subject.installation)?;
     let shown = match (&args.route, args.kind) {
         (Some(name), _) => of_route(name, config, subject, &mut composing)?,
         (None, kind) => {

@@ -12,6 +12,7 @@ use crate::channels::PreparedNotification;
 use crate::channels::email::compose::Composer;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
+use crate::channels::email::signing::Signing;
 use crate::channels::email::smtp::single;
 use crate::commands::arguments::parse_kind;
 use crate::commands::mail_subject::SubjectArgs;
@@ -103,7 +104,10 @@ fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
     };
     let notification = PreparedNotification::new(&notification, &facts, &templates)?;
     let content = templates.render(&notification.context, &participant)?;
-    Ok(composer.compose(&notification.mail_headers, &participant, &args.to, content, Utc::now())?)
+    let date = Utc::now();
+    let mut mail = composer.compose(&notification.mail_headers, &participant, &args.to, content, date)?;
+    Signing::new(&config.email)?.sign(&mut mail, date)?;
+    Ok(mail)
 }
 
 fn send(mail: &Mail, relay: &Relay, email: &EmailConfig, out: &mut dyn Write) -> anyhow::Result<()> {

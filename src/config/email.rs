@@ -1,6 +1,7 @@
 //! The section of outgoing mail: sender, and the relay or the dry-run mode. The relay's variables are read in
 //! `relay`.
 
+pub mod dkim;
 pub mod login;
 pub mod oauth;
 pub mod rate;
@@ -10,6 +11,7 @@ pub mod security;
 
 use std::path::PathBuf;
 
+use crate::config::email::dkim::DkimConfig;
 use crate::config::email::rate::Rate;
 use crate::config::email::reach::Reach;
 use crate::config::email::relay::Relay;
@@ -32,6 +34,8 @@ pub struct EmailConfig {
     pub rate: Option<Rate>,
     /// Whom mails may reach.
     pub reach: Reach,
+    /// How mails are signed; `None`: they are not.
+    pub dkim: Option<DkimConfig>,
 }
 
 /// How mails leave.
@@ -56,12 +60,17 @@ impl EmailConfig {
         }
     }
 
+    /// What weakens the signatures.
+    pub fn dkim_warnings(&self) -> impl Iterator<Item = &String> {
+        self.dkim.iter().flat_map(|dkim| &dkim.warnings)
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let dummy = reader.flag("EMAIL_DUMMY_MODE").unwrap_or(true);
         let outbox = reader.path("EMAIL_OUTBOX_DIR");
         let relay = Relay::read(reader, dummy);
+        let from_email = read_from_email(reader, dummy);
         Self {
-            from_email: read_from_email(reader, dummy),
             from_name: reader
                 .parsed("FROM_NAME", "a name on one line", |value| {
                     (!value.chars().any(char::is_control)).then(|| value.to_owned())
@@ -71,6 +80,8 @@ impl EmailConfig {
             connections: reader.integer("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
             rate: reader.either(["SMTP_RATE", "SMTP_RATE_PER_SECOND"], Rate::read),
             reach: Reach::read(reader),
+            dkim: DkimConfig::read(reader, &from_email),
+            from_email,
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }

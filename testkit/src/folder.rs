@@ -11,3 +11,17 @@ pub fn names_in(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// The texts of all files below `folder` whose names end with `.extension`, in no order.
+pub fn texts_below(folder: &Path, extension: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            texts.extend(texts_below(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            texts.push(fs::read_to_string(path).unwrap());
+        }
+    }
+    texts
+}

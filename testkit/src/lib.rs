@@ -21,6 +21,7 @@ pub mod certificates;
 pub mod cleanup;
 pub mod database;
 pub mod database_proxy;
+pub mod dkim;
 pub mod exchange;
 pub mod folder;
 pub mod full_disk;

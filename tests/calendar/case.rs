@@ -42,6 +42,7 @@ impl Case {
             from_name: self.from_name.clone(),
             reply_to: None,
             reach: Reach::default(),
+            dkim: None,
             connections: 1,
             rate: None,
         };

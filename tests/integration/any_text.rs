@@ -1,4 +1,5 @@
-//! Whatever the application's tables and a message say, Python's email package reads each mail without a defect, with the same fields.
+//! Whatever the application's tables and a message say, Python's email package reads each mail without a defect, with the same fields, and
+//! dkimpy finds its signatures right.
 //!
 //! Texts are drawn anew each time. A failure prints the seed: `ANY_TEXT_SEED=… scripts/test any_text` draws the same ones again.
 
@@ -21,6 +22,8 @@ use fanmail::store::Store;
 use fanmail::text::clean::{cut, one_line};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
+use testkit::dkim::{TestKey, verify};
+use testkit::folder::texts_below;
 use testkit::scenario::{DOMAIN, Scenario};
 use testkit::wait::wait_until;
 
@@ -123,7 +126,12 @@ fn python_reads_any_text_as_it_was_given() {
     let seed = env::var("ANY_TEXT_SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("ANY_TEXT_SEED={seed}");
     let mut random = Rng::with_seed(seed);
+    let keys = [TestKey::rsa("rsa1", 2048), TestKey::ed25519("ed1")];
     let mut scenario = Scenario::with_relay("any-text", 0)
+        .env("DKIM_SELECTOR", keys[0].selector)
+        .env("DKIM_PRIVATE_KEY", &keys[0].private)
+        .env("DKIM_SELECTOR_2", keys[1].selector)
+        .env("DKIM_PRIVATE_KEY_2", &keys[1].private)
         .env("EMAIL_DUMMY_MODE", "True")
         .env("EMAIL_OUTBOX_DIR", "mails")
         .build();
@@ -135,6 +143,12 @@ fn python_reads_any_text_as_it_was_given() {
     scenario.check_redacted(&worker.stop().err);
     let wrong = read_by_python(&scenario.path("mails"), &expected(&scenario, &messages));
     assert!(wrong.is_empty(), "ANY_TEXT_SEED={seed}: {} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let mails = texts_below(&scenario.path("mails"), "eml");
+    assert_eq!(mails.len(), EVENTS as usize * 3);
+    let records = keys.map(|key| key.record(DOMAIN));
+    for (mail, found) in mails.iter().zip(verify(&records, &mails)) {
+        assert_eq!(found, ["", ""], "ANY_TEXT_SEED={seed}: {mail}");
+    }
 }
 
 /// Writes an event, its participants, and a message about it, which is in the outbox.

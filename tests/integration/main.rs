@@ -20,6 +20,7 @@ mod database_trouble;
 mod dead_letter_queue;
 mod dead_letter_sessions;
 mod deferrals;
+mod dkim;
 mod dry_run;
 mod envelopes;
 mod events_exchange;

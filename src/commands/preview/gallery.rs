@@ -78,7 +78,7 @@ pub(super) fn write(
     }
     let locales = args.locale.as_ref().map_or_else(|| locales(templates), |locale| vec![locale.clone()]);
     let date = DateTime::from_timestamp(DATE, 0).unwrap_or_default();
-    let mut composing = Composing::new(config, &subject.installation);
+    let mut composing = Composing::new(config, &subject.installation)?;
     let mut entries: Vec<Entry> = Vec::new();
     for locale in &locales {
         for kind in KINDS {

@@ -1,11 +1,13 @@
-//! One mail as `preview` shows it: what the participant reads, and the headers around it. It is composed as the worker does it, so what
-//! is shown is what would be sent.
+//! One mail as `preview` shows it: what the participant reads, and the headers around it. It is composed and signed as the
+//! worker does it, so what is shown is what would be sent.
 
 use chrono::{DateTime, Utc};
 
 use crate::channels::email::compose::Composer;
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::channels::email::mail::Mail;
+use crate::channels::email::mail_signer::SigningError;
+use crate::channels::email::signing::Signing;
 use crate::config::Config;
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
@@ -22,6 +24,7 @@ const NOTIFICATION: NotificationId = NotificationId(0);
 /// Composes mails to be shown.
 pub(super) struct Composing {
     composer: Composer,
+    signing: Signing,
     /// The sender, as readers see it.
     from: String,
 }
@@ -39,12 +42,16 @@ pub(super) struct ShownMail {
 
 impl Composing {
     /// With the configured sender.
-    pub fn new(config: &Config, installation: &Installation) -> Self {
+    ///
+    /// # Errors
+    /// When OpenSSL cannot use a DKIM key.
+    pub fn new(config: &Config, installation: &Installation) -> Result<Self, SigningError> {
         let email = &config.email;
-        Self {
+        Ok(Self {
             composer: Composer::new(email, installation),
+            signing: Signing::new(email)?,
             from: with_name(&email.from_name, &email.from_email),
-        }
+        })
     }
 
     /// The mail that tells these facts to the participant at the moment `date`.
@@ -67,9 +74,15 @@ impl Composing {
             Ok(address) => self
                 .composer
                 .compose(&headers, participant, address, content.clone(), date)
-                .map_err(|error| error.to_string()),
+                .map_err(|error| error.to_string())
+                .and_then(|mail| self.signed(mail, date)),
         };
         Ok(ShownMail { content, mail, from: self.from.clone(), name: participant.name.clone() })
+    }
+
+    fn signed(&mut self, mut mail: Mail, date: DateTime<Utc>) -> Result<Mail, String> {
+        self.signing.sign(&mut mail, date).map_err(|error| error.to_string())?;
+        Ok(mail)
     }
 }
 
@@ -121,7 +134,7 @@ mod tests {
         let date = DateTime::from_timestamp(1_797_000_000, 0).unwrap();
         let facts = NotificationFacts::of_event(Kind::Cancelled, sample::hostile());
         let templates = Templates::load(&config.content).unwrap();
-        Composing::new(&config, &installation).show(&templates, &facts, participant, date).unwrap()
+        Composing::new(&config, &installation).unwrap().show(&templates, &facts, participant, date).unwrap()
     }
 
     #[test]

@@ -4,8 +4,7 @@ use mail_parser::{Address as Parsed, MessageParser, MimeHeaders};
 
 use super::*;
 use crate::config::content::ContentConfig;
-use crate::config::email::Route;
-use crate::config::email::reach::Reach;
+use crate::config::email::{Route, reach::Reach};
 use crate::content::renderer::Templates;
 use crate::content::sample;
 use crate::domain::content::ContentPart;
@@ -26,6 +25,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         connections: 1,
         rate: None,
         reach: Reach::default(),
+        dkim: None,
     }
 }
 

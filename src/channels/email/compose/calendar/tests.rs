@@ -29,6 +29,7 @@ fn composer(tag: &str) -> Composer {
         from_name: "Events".to_owned(),
         reply_to: None,
         reach: Reach::default(),
+        dkim: None,
         connections: 1,
         rate: None,
     };
