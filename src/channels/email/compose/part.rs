@@ -1,6 +1,8 @@
 //! The parts of a mail, encoded, most lines of them only once: what is personal about the mails of a notification are some lines of
-//! hundreds. A part is compared with the first one like it, line by line. How a text is encoded is left to `encoding`.
+//! hundreds. A part is compared with the first one like it, and takes the encoded lines that it
+//! repeats. How a text is encoded is left to `encoding`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -13,6 +15,9 @@ use crate::domain::ids::NotificationId;
 
 /// So many parts are kept: lanes send mails of several notifications and languages in turn.
 const KEPT: usize = 8;
+
+/// Parts with more lines of their own are not alike.
+const OTHERS_MAX: usize = 16;
 
 /// One part of a mail, ready to be written.
 pub(crate) struct EncodedPart {
@@ -41,13 +46,12 @@ struct Kept {
     lines: Option<Arc<EncodedLines>>,
 }
 
-/// What parts have in common whose lines are compared.
+/// What parts have in common that are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Alike {
     notification_id: NotificationId,
     language: Arc<str>,
     media_type: MediaType,
-    lines: usize,
 }
 
 /// The lines of a part, encoded one by one.
@@ -60,16 +64,26 @@ struct EncodedLines {
 
 #[derive(Debug)]
 struct EncodedLine {
+    /// Where it begins in the text.
+    start: usize,
     counts: LineCounts,
     /// Where its encoded form begins and ends.
     from: Position,
     to: Position,
 }
 
-/// The lines of an earlier part, and in which places this one has others.
+/// The lines of an earlier part, and which of them this one has not.
 struct Repeated {
     lines: Arc<EncodedLines>,
-    others: Vec<usize>,
+    others: Vec<OtherLine>,
+}
+
+/// A line that stands in the place of another one.
+#[derive(Debug, PartialEq, Eq)]
+struct OtherLine {
+    number: usize,
+    /// Its place in the text that it is in.
+    place: Range<usize>,
 }
 
 impl PartEncoder {
@@ -81,56 +95,80 @@ impl PartEncoder {
         part: ContentPart,
     ) -> EncodedPart {
         let (media_type, text) = (part.media_type, sanitized(part.text));
-        let alike = Alike {
-            notification_id,
-            language: Arc::clone(language),
-            media_type,
-            lines: lines(&text).count(),
-        };
-        let (encoding, repeated) = if let Some(kept) = self.kept.iter_mut().find(|kept| kept.alike == alike) {
-            kept.encode(&text)
-        } else {
+        let alike = Alike { notification_id, language: Arc::clone(language), media_type };
+        let mut kept = self.kept.iter_mut().filter(|kept| kept.alike == alike);
+        let (encoding, repeated) = kept.find_map(|kept| kept.encode(&text)).unwrap_or_else(|| {
             self.kept.truncate(KEPT - 1);
             self.kept.insert(0, Kept { alike, text: text.clone(), lines: None });
             (Encoding::of(&text), None)
-        };
+        });
         EncodedPart { media_type, text, encoding, repeated }
     }
 }
 
 impl Kept {
-    /// The encoding of `text`, which has as many lines, and what it repeats.
-    fn encode(&mut self, text: &str) -> (Encoding, Option<Repeated>) {
-        let lines_of_kept = self.lines.get_or_insert_with(|| Arc::new(EncodedLines::of(&self.text)));
-        let (mut counts, mut others) = (lines_of_kept.counts, Vec::new());
-        let pairs = lines(text).zip(lines(&self.text)).zip(&lines_of_kept.lines);
-        for (number, ((line, kept), encoded)) in pairs.enumerate() {
-            if line != kept {
-                counts = counts.without(encoded.counts).with(LineCounts::of_line(line));
-                others.push(number);
-            }
-        }
-        let encoding = counts.encoding();
+    /// The encoding of `text`, and what it repeats. `None` if its lines are not like those of the kept part.
+    fn encode(&mut self, text: &str) -> Option<(Encoding, Option<Repeated>)> {
+        let lines = self.lines.get_or_insert_with(|| Arc::new(EncodedLines::of(&self.text)));
+        let others = lines.others(&self.text, text)?;
+        let count = |counts: LineCounts, other: &OtherLine| {
+            counts
+                .without(lines.lines[other.number].counts)
+                .with(LineCounts::of_line(&text[other.place.clone()]))
+        };
+        let encoding = others.iter().fold(lines.counts, count).encoding();
         // Base64 knows no lines.
-        let repeats = encoding != Encoding::Base64 && encoding == lines_of_kept.counts.encoding();
-        let repeated = repeats.then(|| Repeated { lines: Arc::clone(lines_of_kept), others });
-        (encoding, repeated)
+        let repeats = encoding != Encoding::Base64 && encoding == lines.counts.encoding();
+        Some((encoding, repeats.then(|| Repeated { lines: Arc::clone(lines), others })))
     }
 }
 
 impl EncodedLines {
     fn of(text: &str) -> Self {
         let encoding = Encoding::of(text);
-        let (mut encoded, mut counts) = (DotStuffed::default(), LineCounts::default());
-        let encode = |line| {
+        let (mut encoded, mut counts, mut start) = (DotStuffed::default(), LineCounts::default(), 0);
+        let encode = |line: &str| {
             let (of_line, from) = (LineCounts::of_line(line), encoded.position());
-            counts = counts.with(of_line);
             encoding.append(line, &mut encoded);
-            EncodedLine { counts: of_line, from, to: encoded.position() }
+            counts = counts.with(of_line);
+            let line_start = start;
+            start += line.len() + 1;
+            EncodedLine { start: line_start, counts: of_line, from, to: encoded.position() }
         };
         let lines = lines(text).map(encode).collect();
         Self { lines, counts, encoded }
     }
+
+    /// The lines of `text` that are not those of `kept`, whose lines these are. `None` if there are many, or more or fewer lines.
+    fn others(&self, kept: &str, text: &str) -> Option<Vec<OtherLine>> {
+        let (mut in_kept, mut at, mut others) = (0, 0, Vec::new());
+        loop {
+            let same = common_prefix(&kept.as_bytes()[in_kept..], &text.as_bytes()[at..]);
+            if (in_kept + same, at + same) == (kept.len(), text.len()) {
+                return Some(others);
+            }
+            let number = self.lines.partition_point(|line| line.start <= in_kept + same).checked_sub(1)?;
+            let start = at + self.lines[number].start - in_kept;
+            let line_end = memchr::memchr(b'\n', &text.as_bytes()[start..]).map(|length| start + length);
+            others.push(OtherLine { number, place: start..line_end.unwrap_or(text.len()) });
+            match (self.lines.get(number + 1), line_end) {
+                (Some(next), Some(line_end)) if others.len() < OTHERS_MAX => {
+                    (in_kept, at) = (next.start, line_end + 1);
+                }
+                (None, None) => return Some(others),
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// How many bytes two texts have in common from their beginning on.
+fn common_prefix(one: &[u8], other: &[u8]) -> usize {
+    // Chunks are compared many bytes at once.
+    const CHUNK: usize = 128;
+    let chunks = one.chunks_exact(CHUNK).zip(other.chunks_exact(CHUNK));
+    let same = CHUNK * chunks.take_while(|(one, other)| one == other).count();
+    same + one[same..].iter().zip(&other[same..]).take_while(|(one, other)| one == other).count()
 }
 
 impl EncodedPart {
@@ -152,14 +190,13 @@ impl EncodedPart {
         }
     }
 
-    fn append_repeated(&self, Repeated { lines: repeated, others }: &Repeated, mail: &mut DotStuffed) {
-        let EncodedLines { lines: encoded_lines, encoded, .. } = &**repeated;
-        let (mut own, mut number, mut from) = (lines(&self.text), 0, Position::default());
-        for &other in others {
-            let Some(line) = own.nth(other - number) else { break };
-            mail.extend_between(encoded, from, encoded_lines[other].from);
-            self.encoding.append(line, mail);
-            (number, from) = (other + 1, encoded_lines[other].to);
+    fn append_repeated(&self, Repeated { lines, others }: &Repeated, mail: &mut DotStuffed) {
+        let EncodedLines { lines, encoded, .. } = &**lines;
+        let mut from = Position::default();
+        for OtherLine { number, place } in others {
+            mail.extend_between(encoded, from, lines[*number].from);
+            self.encoding.append(&self.text[place.clone()], mail);
+            from = lines[*number].to;
         }
         mail.extend_between(encoded, from, encoded.position());
     }
@@ -187,7 +224,10 @@ mod tests {
         let mut encoder = PartEncoder::default();
         let text = |name: &str| format!(".a\nGrüße, {name}\n.b\n{}", "c = d\n".repeat(50));
         assert!(encode(&mut encoder, 1, &text("Ada")).repeated.is_none());
-        let others = |part: EncodedPart| part.repeated.map(|repeated| repeated.others);
+        let others = |part: EncodedPart| {
+            let numbers = |repeated: Repeated| repeated.others.iter().map(|other| other.number).collect();
+            part.repeated.map(numbers)
+        };
         assert_eq!(others(encode(&mut encoder, 1, &text("Bob"))), Some(vec![1]));
         assert_eq!(others(encode(&mut encoder, 1, &text("Ada"))), Some(vec![]));
         // Of another notification, of another number of lines, and in an encoding without lines.
@@ -208,7 +248,7 @@ mod tests {
         #[test]
         fn a_part_is_written_alike_whatever_came_before(
             lines in prop::collection::vec("[.]?[ -~]{0,90}|[.=\t ü漢]{0,20}", 1..20),
-            others in prop::collection::vec((0..20_usize, "[.]?[ -~]{0,90}|[.=\t ü漢]{0,20}"), 0..4),
+            others in prop::collection::vec((0..20_usize, "[.]?[ -~]{0,90}|[.=\t\n ü漢]{0,20}"), 0..4),
         ) {
             let mut changed = lines.clone();
             let count = changed.len();
