@@ -169,6 +169,7 @@ impl Runtime {
             wait_permits: WaitPermits::for_prefetch(config.worker.prefetch),
             page_size: config.worker.batch_size,
             one_mail_per_address: config.worker.one_mail_per_address,
+            optouts: config.worker.optouts,
             skip_unchanged: config.worker.skip_unchanged,
             event_lookup_grace: config.worker.event_lookup_grace,
             supersede: config.worker.supersede,

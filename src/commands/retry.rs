@@ -58,7 +58,8 @@ pub struct RetryArgs {
     /// Notification ID, as shown by: fanmail status
     #[arg(long, value_name = "N")]
     pub notification: NotificationId,
-    /// Also send to recipients whose failure was permanent, and to those who were skipped without an address and have one now
+    /// Also send to recipients whose failure was permanent, to those who were skipped without an address and have one now, and to those
+    /// whose address is suppressed no more
     #[arg(long)]
     pub permanent_too: bool,
     /// Also send the mails that a worker in dry-run mode has not sent, although they count as sent

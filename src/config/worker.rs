@@ -32,6 +32,10 @@ pub struct WorkerConfig {
     pub outbox: bool,
     /// Whether participants of an event who have one address get one mail together (`ONE_MAIL_PER_ADDRESS`).
     pub one_mail_per_address: bool,
+    /// Whether the application says in `optouts` who wants no mail (`OPTOUTS`).
+    pub optouts: bool,
+    /// Whether addresses that the relay says do not exist get no further mail (`SUPPRESS_REFUSED`).
+    pub suppress_refused: bool,
     /// Whether a newer notification of an event ends an older one that is not finished (`SUPERSEDE`).
     pub supersede: bool,
     /// How long an UPDATED waits for further ones of its event (`COALESCE`); `None`: not at all.
@@ -70,6 +74,8 @@ impl WorkerConfig {
             stale_after: reader.checked("STALE_AFTER", parse_stale_after).flatten(),
             outbox: reader.flag("OUTBOX").unwrap_or(false),
             one_mail_per_address: reader.flag("ONE_MAIL_PER_ADDRESS").unwrap_or(false),
+            optouts: reader.flag("OPTOUTS").unwrap_or(false),
+            suppress_refused: reader.flag("SUPPRESS_REFUSED").unwrap_or(true),
             supersede: reader.flag("SUPERSEDE").unwrap_or(true),
             coalesce: reader.checked("COALESCE", coalesce::parse).flatten(),
             skip_unchanged: reader.flag("SKIP_UNCHANGED").unwrap_or(true),

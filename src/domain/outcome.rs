@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
+use crate::domain::suppression::SuppressionReason;
 use crate::text::clean::cut;
 
 /// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
@@ -124,6 +125,12 @@ impl Verdict {
     #[must_use]
     pub fn same_address(first: ParticipantId) -> Self {
         Self::Skipped(format!("{}{first}", Self::SAME_ADDRESS))
+    }
+
+    /// Skipped, because the address gets no such mail.
+    #[must_use]
+    pub fn suppressed(reason: SuppressionReason) -> Self {
+        Self::Skipped(reason.as_str().to_owned())
     }
 
     /// Skipped, because the notification `newer` says what there is to say now.

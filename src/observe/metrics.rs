@@ -94,7 +94,7 @@ impl Metrics {
                 &self.dry_run,
             ),
             ("failed", "Mails that failed for good.", &self.failed),
-            ("skipped", "Participants without a mail: no address, or superseded.", &self.skipped),
+            ("skipped", "Participants without a mail: no address, suppressed, or superseded.", &self.skipped),
             ("retries", "Mails put off for a retry after a temporary failure.", &self.retries),
             (
                 "deferred",

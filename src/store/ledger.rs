@@ -27,5 +27,6 @@ pub mod sessions;
 pub mod set_aside;
 pub mod snapshots;
 pub mod superseding;
+pub mod suppressed;
 pub mod tally;
 pub mod undecided;

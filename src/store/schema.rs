@@ -48,6 +48,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Who wants no mail, as the application says.
+    optouts (email) {
+        email -> Nullable<Text>,
+        scope -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     notifications (id) {
         id -> BigInt,
         message_key -> Nullable<Text>,

@@ -13,6 +13,7 @@ pub mod keyed_pages;
 pub mod keys;
 pub mod listed;
 pub mod new_rows;
+pub mod optouts;
 pub mod participants;
 pub mod sample;
 pub mod seeding;

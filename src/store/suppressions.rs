@@ -1,25 +1,25 @@
 //! The table `suppressions`: addresses that get no mail, or none of some kinds or events. Who is in it and
-//! why is left to its callers, asking before a mail is sent to `worker/fan_out/suppressed`, the key of the hashes to `ledger::installation`.
+//! why is left to its callers, looking addresses up before they are mailed to `lookup`, the key of the hashes to `ledger::installation`.
 //!
 //! A row is found by the hash of an address alone. The address stands beside it for people, and may be deleted.
 
 #![expect(clippy::ref_option_ref, reason = "the code that `Insertable` generates")]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::result::Error;
 
 use crate::domain::address_hash::AddressHash;
-use crate::domain::ids::EventId;
-use crate::domain::kind::Kind;
 use crate::domain::suppression::{SuppressionReason, SuppressionScope, SuppressionSource};
 use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, dispatch};
 use crate::store::backend::clock::DatabaseTime;
 use crate::store::error::StoreError;
 use crate::store::schema::{INSERT_ROWS, suppressions};
+
+pub mod lookup;
 
 /// An address that gets no mail from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,37 +79,6 @@ struct Row<'a> {
 type Columns = (Vec<u8>, String, Option<String>, String, String, NaiveDateTime);
 
 impl Store {
-    /// Those of these addresses that get no mail of this kind about this event, with the reason of the widest scope.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn find_suppressed(
-        &self,
-        hashes: &[AddressHash],
-        kind: Kind,
-        event_id: Option<EventId>,
-    ) -> Result<HashMap<AddressHash, SuppressionReason>, StoreError> {
-        let scopes: Vec<String> =
-            SuppressionScope::stopping(kind, event_id).into_iter().map(SuppressionScope::word).collect();
-        let rank = |scope: &String| scopes.iter().position(|one| one == scope);
-        self.run("look for suppressed addresses", |connection| {
-            let mut rows: Vec<(Vec<u8>, String, String)> = Vec::new();
-            for hashes in hashes.chunks(INSERT_ROWS) {
-                let found = suppressions::table
-                    .filter(suppressions::address_hash.eq_any(hashes.iter().map(bytes)))
-                    .filter(suppressions::scope.eq_any(&scopes))
-                    .select((suppressions::address_hash, suppressions::scope, suppressions::reason))
-                    .load(connection)?;
-                rows.extend(found);
-            }
-            rows.sort_by_key(|(_, scope, _)| std::cmp::Reverse(rank(scope)));
-            // A word that somebody else has written stops the mail as well.
-            let reason =
-                |word: &str| SuppressionReason::from_word(word).unwrap_or(SuppressionReason::Blocked);
-            rows.iter().map(|(hash, _, word)| Ok((read_hash(hash)?, reason(word)))).collect()
-        })
-    }
-
     /// Adds those that are not on the list, all or none, and returns their number. A row that is there already stays as it is.
     ///
     /// # Errors
@@ -239,11 +208,11 @@ impl<'a> Row<'a> {
     }
 }
 
-fn bytes(hash: &AddressHash) -> &[u8] {
+pub(crate) fn bytes(hash: &AddressHash) -> &[u8] {
     hash.as_bytes()
 }
 
-fn read_hash(bytes: &[u8]) -> QueryResult<AddressHash> {
+pub(crate) fn read_hash(bytes: &[u8]) -> QueryResult<AddressHash> {
     let bad =
         || Error::DeserializationError("suppressions.address_hash has another length than 16 bytes".into());
     AddressHash::from_bytes(bytes).ok_or_else(bad)

@@ -33,8 +33,8 @@ use crate::worker::delivery::queue::FairSender;
 use crate::worker::fan_out::claim::{Claim, OpenedMessage, Scope};
 use crate::worker::fan_out::completion::CompletionCheck;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
+use crate::worker::fan_out::eligibility::Eligibility;
 use crate::worker::fan_out::pages::Pages;
-use crate::worker::fan_out::previous::Previous;
 use crate::worker::fan_out::retries::{RetryQueue, WhoseTurn};
 use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
 use crate::worker::fan_out::wait_permit::WaitPermit;
@@ -48,6 +48,7 @@ pub mod context;
 mod deferring;
 mod dry_run;
 pub mod due;
+mod eligibility;
 mod event_lookup;
 mod followers;
 mod given;
@@ -206,7 +207,7 @@ struct FanOut<'a> {
     handle: Arc<FanOutHandle>,
     reports: Receiver<Report>,
     pages: Pages,
-    previous: Option<Previous>,
+    eligibility: Eligibility,
     /// The next recipient, for whom the lanes had no slot.
     unsent: Option<Recipient>,
     /// Recipients that can be sent at once: those of the page, and jobs that came back unsent.
@@ -236,13 +237,13 @@ impl<'a> FanOut<'a> {
     /// When a shutdown is requested first, or the templates of a route are gone.
     fn new(context: &'a Context, claim: &Claim, completes: bool) -> Result<Self, Halt> {
         let (sender, reports) = unbounded();
-        let (handle, previous) = mails::prepare(context, claim, sender)?;
+        let (handle, eligibility) = mails::prepare(context, claim, sender)?;
         Ok(Self {
             context,
             handle: Arc::new(handle),
             reports,
             pages: Pages::new(claim, context),
-            previous,
+            eligibility,
             unsent: None,
             ready: VecDeque::new(),
             retries: RetryQueue::default(),

@@ -30,7 +30,8 @@ pub(super) fn reopen(
         }
         if !context.dummy
             && args.permanent_too
-            && store.reopen_without_address(lease, &record.notification)?.is_none()
+            && (store.reopen_without_address(lease, &record.notification)?.is_none()
+                || store.reopen_suppressed(lease, &record.notification, context.optouts)?.is_none())
         {
             return Ok(None);
         }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::notification::Notification;
+use crate::domain::participant::Participant;
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::error::StoreError;
@@ -36,7 +37,9 @@ impl Store {
             })?;
             let Some(last) = skipped.last() else { return Ok(Some(reopened)) };
             after = Some(*last);
-            let ids = self.find_with_address(notification, &skipped)?;
+            let people = self.find_readable(notification, &skipped)?;
+            let with_address = people.into_iter().filter(|participant| participant.email.is_some());
+            let ids: Vec<ParticipantId> = with_address.map(|participant| participant.id).collect();
             if ids.is_empty() {
                 continue;
             }
@@ -49,25 +52,21 @@ impl Store {
         }
     }
 
-    /// Those of the participants who have an address now. Where one cannot be read, the others are read in halves.
-    fn find_with_address(
+    /// Those of the participants who take part. Where one cannot be read, the others are read in halves.
+    pub(crate) fn find_readable(
         &self,
         notification: &Notification,
         ids: &[ParticipantId],
-    ) -> Result<Vec<ParticipantId>, StoreError> {
+    ) -> Result<Vec<Participant>, StoreError> {
         match self.find_participants(notification, ids) {
-            Ok(people) => {
-                let with_address = people.into_iter().filter(|participant| participant.email.is_some());
-                Ok(with_address.map(|participant| participant.id).collect())
-            }
             Err(error) if error.is_unreadable() && ids.len() > 1 => {
                 let (lower, upper) = ids.split_at(ids.len() / 2);
-                let mut found = self.find_with_address(notification, lower)?;
-                found.extend(self.find_with_address(notification, upper)?);
+                let mut found = self.find_readable(notification, lower)?;
+                found.extend(self.find_readable(notification, upper)?);
                 Ok(found)
             }
             Err(error) if error.is_unreadable() => Ok(Vec::new()),
-            Err(error) => Err(error),
+            found => found,
         }
     }
 }

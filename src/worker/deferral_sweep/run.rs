@@ -96,7 +96,11 @@ fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
             let facts = NotificationFacts::new(notification.kind, event, details);
             let claim = Claim { notification, facts, held, resumed, scope, one_mail_per_address };
-            fan_out::send_claimed(context, &claim, |_| {})
+            match fan_out::send_claimed(context, &claim, |_| {}) {
+                // What is asked for each page, such as the opt-outs of the application.
+                Err(Halt::Unreadable(what)) => postpone(&what),
+                sent => sent,
+            }
         }
         // Without the event there is nothing to render. It may come back: the failure is temporary.
         Ok(_) => fail_all(context, notification, held, "its event is not in the database any more"),

@@ -62,6 +62,8 @@ pub struct Context {
     pub page_size: u32,
     /// Whether participants who have one address get one mail together.
     pub one_mail_per_address: bool,
+    /// Whether the application says in `optouts` who wants no mail (`OPTOUTS`).
+    pub optouts: bool,
     /// Whether people get no UPDATED in which nothing has changed for them (`SKIP_UNCHANGED`).
     pub skip_unchanged: bool,
     /// How long an event that is not in the database is looked up again.

@@ -14,7 +14,8 @@ use crate::observe::events;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::context::{Context, Halt};
-use crate::worker::fan_out::previous::{self, Previous};
+use crate::worker::fan_out::eligibility::Eligibility;
+use crate::worker::fan_out::previous;
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 
 /// What mails tell.
@@ -24,7 +25,7 @@ struct Told<'a> {
     snapshot: Option<String>,
 }
 
-/// The handle of a fan-out, with what its mails have in common, and what the last notification makes of them.
+/// The handle of a fan-out, with what its mails have in common, and what decides who gets which of them.
 ///
 /// # Errors
 /// When a shutdown is requested before the database answers, or the templates of a route are gone.
@@ -32,12 +33,13 @@ pub(super) fn prepare(
     context: &Context,
     claim: &Claim,
     reports: Sender<Report>,
-) -> Result<(FanOutHandle, Option<Previous>), Halt> {
+) -> Result<(FanOutHandle, Eligibility), Halt> {
     let Told { facts, snapshot } = told(context, claim)?;
     let prepared = PreparedNotification::new(&claim.notification, &facts, &context.templates)?;
     let previous = previous::find(context, &claim.notification, &facts, &prepared)?;
     let handle = FanOutHandle::new(Arc::clone(&claim.held), prepared, reports);
-    Ok((handle.with_snapshot(snapshot).listed(claim.notification.audience.is_listed()), previous))
+    let eligibility = Eligibility::new(&claim.notification, previous);
+    Ok((handle.with_snapshot(snapshot).listed(claim.notification.audience.is_listed()), eligibility))
 }
 
 fn told<'a>(context: &Context, claim: &'a Claim) -> Result<Told<'a>, Stopped> {

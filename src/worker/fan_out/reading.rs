@@ -21,9 +21,7 @@ impl FanOut<'_> {
 
     pub(super) fn read_page(&mut self) -> Result<(), Halt> {
         let mut page = self.pages.next(&self.context.store, &self.context.database_retry)?;
-        if let Some(previous) = &mut self.previous {
-            previous.apply(&mut page, self.context)?;
-        }
+        self.eligibility.apply(&mut page, self.context)?;
         let (kept, notification_id) = (&self.context.kept_throttles, self.handle.notification_id());
         self.ready.extend(page.recipients.into_iter().map(|mut recipient| {
             if recipient.deferrals > 0 {
