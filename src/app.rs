@@ -195,6 +195,7 @@ impl Runtime {
             ),
             pace: Pace::new(config.email.rate.map(Rate::interval), self.monitor.clone()),
             retry_policy: RetryPolicy::new(&config.worker),
+            suppress_refused: config.worker.suppress_refused,
             monitor: self.monitor.clone(),
             shutdown: self.shutdown.clone(),
         }

@@ -119,6 +119,8 @@ pub struct SendError {
     pub code: Option<u16>,
     /// The relay's text, or ours. Addresses are masked.
     pub detail: String,
+    /// Whether the relay has said that the address does not exist, and nothing else.
+    pub refuses_address: bool,
 }
 
 /// What failed, the recipient's mail or the relay.
@@ -183,20 +185,20 @@ impl SendError {
     /// A failure of the relay that has no reply code.
     #[must_use]
     pub fn relay_failure(detail: String) -> Self {
-        Self { class: Class::RelayFailure, code: None, detail }
+        Self { class: Class::RelayFailure, code: None, detail, refuses_address: false }
     }
 
     /// The body was not ready in time.
     #[must_use]
     pub fn body_delayed() -> Self {
         let detail = "the relay had to wait too long for the body: earlier outcomes are not recorded yet";
-        Self { class: Class::BodyDelayed, code: None, detail: detail.to_owned() }
+        Self { class: Class::BodyDelayed, code: None, detail: detail.to_owned(), refuses_address: false }
     }
 
     /// `before_body` returned `false`.
     #[must_use]
     pub fn withdrawn() -> Self {
-        Self { class: Class::Withdrawn, code: None, detail: "withdrawn".to_owned() }
+        Self { class: Class::Withdrawn, code: None, detail: "withdrawn".to_owned(), refuses_address: false }
     }
 
     /// What follows.
@@ -273,7 +275,7 @@ mod tests {
 
     #[test]
     fn every_class_has_its_decision() {
-        let error = |class, code| SendError { class, code, detail: String::new() };
+        let error = |class, code| SendError { class, code, detail: String::new(), refuses_address: false };
         for (class, code, decision, works, ambiguous) in [
             (Class::Transient, Some(450), Decision::Retry, true, false),
             (Class::Transient, None, Decision::Retry, false, false),

@@ -29,6 +29,7 @@ impl Eq for OwnMail {}
 
 /// A participant to be mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about another part of its attempts")]
 pub struct Recipient {
     /// The participant.
     pub participant: Participant,
@@ -53,6 +54,8 @@ pub struct Recipient {
     pub ambiguous: bool,
     /// Why the last attempt failed. Boxed, because most recipients have no failed attempt.
     pub last_error: Option<Box<SendError>>,
+    /// Whether the relay has said that the address does not exist, and is to be believed.
+    pub address_refused: bool,
     /// Whether a connection was lost over another mail while this recipient's envelope was pipelined behind it.
     pub lost_while_pipelined: bool,
 }
@@ -73,6 +76,7 @@ impl Recipient {
             passed_over_at: None,
             ambiguous: false,
             last_error: None,
+            address_refused: false,
             lost_while_pipelined: false,
         }
     }
@@ -117,7 +121,7 @@ impl Recipient {
     /// Remembers why the attempt failed, for the case that the fan-out defers the recipient later.
     pub fn failed(&mut self, error: &SendError) {
         let detail = cut(error.detail.as_str(), Verdict::DETAIL_MAX);
-        self.last_error = Some(Box::new(SendError { class: error.class, code: error.code, detail }));
+        self.last_error = Some(Box::new(SendError { detail, ..error.clone() }));
     }
 
     /// Notes the reply code with which the recipient was deferred, `ago` or longer. After a 5yz, one more refusal is

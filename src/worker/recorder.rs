@@ -24,6 +24,7 @@ use crate::worker::recorder::entry::{CommitFlag, LedgerWrite};
 
 pub mod batch;
 pub mod entry;
+mod refused;
 
 /// Bounds how long an outcome is not committed while no lane is blocked on it; the commit before it may take longer. It
 /// adds nothing to the duplicates of a crash, because a lane with an uncommitted outcome transmits no body. It bounds
@@ -78,6 +79,8 @@ struct Batch {
 #[derive(Default)]
 struct Outcomes {
     rows: Vec<Outcome>,
+    /// Addresses of which the relay says that they do not exist.
+    refused_addresses: Vec<String>,
     /// The fan-out and the lane of each outcome.
     lanes: Vec<(Arc<FanOutHandle>, CommitFlag)>,
     /// The fan-outs of which these are the first outcomes.
@@ -103,8 +106,9 @@ struct Acks {
 impl Batch {
     fn add(&mut self, write: LedgerWrite) {
         match write {
-            LedgerWrite::Outcome { outcome, fan_out, committed } => {
+            LedgerWrite::Outcome { outcome, refused_address, fan_out, committed } => {
                 self.outcomes.rows.push(outcome);
+                self.outcomes.refused_addresses.extend(refused_address);
                 self.outcomes.lanes.push((fan_out, committed));
             }
             LedgerWrite::Complete { lease, after, listed, reply } => {
@@ -125,9 +129,11 @@ impl Batch {
         let waiting = completions.completing.len();
         completions.completing.extend(outcomes.find_first_and_last());
         let snapshots = outcomes.snapshots();
+        let suppressions = refused::suppressions(store, &outcomes.refused_addresses);
         let batch = LedgerBatch {
             snapshots: &snapshots,
             outcomes: &outcomes.rows,
+            suppressions: &suppressions,
             completing: &completions.completing,
             acked: &acks.messages,
         };
@@ -143,6 +149,7 @@ impl Batch {
         }
         completions.completing.truncate(waiting);
         outcomes.commit(store, database_retry, metrics);
+        refused::add(store, &suppressions);
         completions.commit(store);
         acks.commit(store, database_retry);
     }

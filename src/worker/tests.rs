@@ -14,4 +14,5 @@ mod set_aside;
 mod snapshots;
 mod superseding;
 pub(super) mod support;
+mod suppressions;
 mod throttling;

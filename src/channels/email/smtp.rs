@@ -144,9 +144,12 @@ impl SmtpTransport {
         match connection.pipelined.take() {
             None => match unsupported_reason(connection, mail) {
                 None => Envelope::new(mail).send(connection),
-                Some(detail) => {
-                    Err(TransactionError::Refused(SendError { class: Class::Permanent, code: None, detail }))
-                }
+                Some(detail) => Err(TransactionError::Refused(SendError {
+                    class: Class::Permanent,
+                    code: None,
+                    detail,
+                    refuses_address: false,
+                })),
             },
             Some(PipelinedEnvelope { message_id, since })
                 if message_id == mail.message_id && since.elapsed() < self.max_data_wait / 2 =>

@@ -1,5 +1,5 @@
-//! Snapshots, outcomes, completions and acks of one batch in one transaction: a commit is the dearest part of each. What each of them
-//! does is left to `snapshots`, `deliveries`, `completion` and `acks`.
+//! Snapshots, outcomes, suppressions, completions and acks of one batch in one transaction: a commit is the dearest part of each. What each of them
+//! does is left to `snapshots`, `deliveries`, `suppressions`, `completion` and `acks`.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,7 @@ use crate::store::ledger::completion::{Completing, Completion, complete_all};
 use crate::store::ledger::deliveries::insert_outcomes;
 use crate::store::ledger::snapshots::insert_snapshots;
 use crate::store::ledger::snapshots::row::NewSnapshot;
+use crate::store::suppressions::{NewSuppression, insert_suppressions};
 
 /// What is written together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +23,8 @@ pub struct LedgerBatch<'a> {
     pub snapshots: &'a [NewSnapshot<'a>],
     /// What became of mails.
     pub outcomes: &'a [Outcome],
+    /// Addresses that the relay says do not exist.
+    pub suppressions: &'a [NewSuppression],
     /// Notifications to be completed.
     pub completing: &'a [Completing],
     /// Messages whose ack the broker has.
@@ -32,8 +35,14 @@ impl LedgerBatch<'_> {
     /// Whether there are things of several kinds in it, which one transaction makes one.
     #[must_use]
     pub fn needs_transaction(&self) -> bool {
-        let Self { snapshots, outcomes, completing, acked } = self;
-        let kinds = [snapshots.is_empty(), outcomes.is_empty(), completing.is_empty(), acked.is_empty()];
+        let Self { snapshots, outcomes, suppressions, completing, acked } = self;
+        let kinds = [
+            snapshots.is_empty(),
+            outcomes.is_empty(),
+            suppressions.is_empty(),
+            completing.is_empty(),
+            acked.is_empty(),
+        ];
         kinds.iter().filter(|is_empty| !**is_empty).count() > 1
     }
 }
@@ -55,7 +64,7 @@ impl Store {
     /// When the database does not answer; then nothing has changed, or the reply to the commit was lost: all of it may be
     /// repeated.
     pub fn record_batch(&self, batch: LedgerBatch<'_>) -> Result<RecordedBatch, StoreError> {
-        let LedgerBatch { snapshots, outcomes, completing, acked } = batch;
+        let LedgerBatch { snapshots, outcomes, suppressions, completing, acked } = batch;
         let ids: BTreeSet<NotificationId> = (outcomes.iter().map(|outcome| outcome.lease.notification_id))
             .chain(snapshots.iter().map(|one| one.lease.notification_id))
             .chain(completing.iter().map(|one| one.lease.notification_id))
@@ -72,6 +81,7 @@ impl Store {
             };
             insert_snapshots(connection, snapshots)?;
             let refused = insert_outcomes(connection, outcomes)?;
+            insert_suppressions(connection, suppressions)?;
             let completions = complete_all(connection, &keys, completing, locked.as_deref())?;
             record_acks(connection, acked, locked.is_some())?;
             Ok(RecordedBatch { refused, completions })

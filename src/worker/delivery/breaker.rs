@@ -23,12 +23,14 @@ use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::sync::lock;
 use crate::worker::delivery::breaker::acceptances::Acceptances;
+use crate::worker::delivery::breaker::address_refusals::AddressRefusals;
 use crate::worker::delivery::breaker::person::Person;
 use crate::worker::delivery::breaker::state::{
     Acceptance, BreakerState, Candidate, Circuit, Failure, MailKey, Refusal,
 };
 
 pub mod acceptances;
+pub mod address_refusals;
 pub mod outage;
 pub mod person;
 mod refused_domains;
@@ -44,6 +46,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Breaker {
     state: Mutex<BreakerState>,
+    address_refusals: Mutex<AddressRefusals>,
     probes: Backoff,
     monitor: Monitor,
 }
@@ -101,6 +104,17 @@ impl Admission<'_> {
         lock(&self.breaker.state).works(Instant::now(), probe, &self.breaker.monitor);
     }
 
+    /// The relay works, and says of the mail's address that it does not exist. Whether that is believed beyond this mail: not while the
+    /// relay may refuse people because of us.
+    #[must_use]
+    pub fn refused_address(mut self) -> bool {
+        let probe = std::mem::take(&mut self.probe);
+        let mut state = lock(&self.breaker.state);
+        let is_trusted = matches!(state.circuit, Circuit::Closed) && state.refused.is_empty();
+        state.works(Instant::now(), probe, &self.breaker.monitor);
+        lock(&self.breaker.address_refusals).add(state.acceptances) && is_trusted
+    }
+
     /// The relay refused `person` with these words, which may be about us. Says whether the attempt may be
     /// charged: not while the relay refuses everyone.
     #[must_use]
@@ -135,7 +149,8 @@ impl Breaker {
     /// A closed breaker. When it is open, the relay is probed after the pauses of `probes`.
     #[must_use]
     pub fn new(probes: Backoff, monitor: Monitor) -> Self {
-        Self { state: Mutex::new(BreakerState::new(probes)), probes, monitor }
+        let (state, address_refusals) = (Mutex::new(BreakerState::new(probes)), Mutex::default());
+        Self { state, address_refusals, probes, monitor }
     }
 
     /// Waits until the lane may submit this mail, or another one instead.

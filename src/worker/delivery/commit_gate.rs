@@ -24,16 +24,14 @@ impl CommitGate {
         Self { batch_sender, batch: None, flag: CommitFlag::default() }
     }
 
-    /// Hands an outcome to the recorder, which reports to the fan-out after the commit. Blocks until the outcome
+    /// Hands an outcome to the recorder, with the address if that does not exist, which reports to the fan-out after the commit. Blocks until the outcome
     /// before it is committed.
-    pub fn record(&mut self, outcome: Outcome, fan_out: Arc<FanOutHandle>) {
+    pub fn record(&mut self, outcome: Outcome, refused_address: Option<String>, fan_out: Arc<FanOutHandle>) {
         self.wait_until_committed();
         self.flag.clear();
-        self.batch = Some(self.batch_sender.push(LedgerWrite::Outcome {
-            outcome,
-            fan_out,
-            committed: self.flag.clone(),
-        }));
+        let committed = self.flag.clone();
+        let write = LedgerWrite::Outcome { outcome, refused_address, fan_out, committed };
+        self.batch = Some(self.batch_sender.push(write));
     }
 
     /// Called when the lane goes idle: has its last outcome committed soon, so that the fan-out need not wait out `linger`.

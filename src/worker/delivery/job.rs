@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::channels::PreparedNotification;
 use crate::domain::outcome::{Outcome, Verdict};
 use crate::observe::events;
+use crate::worker::delivery::breaker::Admission;
 use crate::worker::delivery::breaker::state::{Candidate, MailKey};
 use crate::worker::fan_out_handle::{FanOutHandle, Report};
 use crate::worker::recipient::{AMBIGUOUS_CODE, Recipient};
@@ -37,6 +38,17 @@ impl Job {
     #[must_use]
     pub fn candidate(&self) -> Candidate<'_> {
         Candidate { address: self.recipient.address(), passed_over_at: self.recipient.passed_over_at }
+    }
+
+    /// The relay says that the address does not exist. Whether that is believed, is remembered for the outcome.
+    pub fn refused(&mut self, admission: Admission<'_>) {
+        self.recipient.address_refused = admission.refused_address();
+    }
+
+    /// The address, if it does not exist.
+    #[must_use]
+    pub fn refused_address(&self) -> Option<String> {
+        if self.recipient.address_refused { self.recipient.participant.email.clone() } else { None }
     }
 
     /// Returns it to its fan-out, which sends others first. No attempt is charged.

@@ -207,6 +207,7 @@ impl<C: Channel> Lane<C> {
                     decision = Decision::Retry;
                 }
             }
+            _ if self.shared.suppresses(error) => job.refused(admission),
             _ if error.proves_relay_works() => admission.works(),
             _ => {
                 let suspect = (!error.is_relay_failure()).then(|| job.key());
@@ -294,6 +295,6 @@ impl<C: Channel> Lane<C> {
         if outcome.verdict == Verdict::Sent {
             self.shared.monitor.metrics.unrecorded.inc();
         }
-        self.commit_gate.record(outcome, job.fan_out);
+        self.commit_gate.record(outcome, job.refused_address(), job.fan_out);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::channels::SendError;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 use crate::worker::delivery::breaker::Breaker;
@@ -20,8 +21,18 @@ pub struct LaneShared {
     pub pace: Pace,
     /// How many attempts a mail has.
     pub retry_policy: RetryPolicy,
+    /// Whether addresses that do not exist get no further mail.
+    pub suppress_refused: bool,
     /// Metrics and health.
     pub monitor: Monitor,
     /// The request to stop.
     pub shutdown: Shutdown,
+}
+
+impl LaneShared {
+    /// Whether the address gets no further mail, if the relay is to be believed.
+    #[must_use]
+    pub fn suppresses(&self, error: &SendError) -> bool {
+        self.suppress_refused && error.refuses_address
+    }
 }

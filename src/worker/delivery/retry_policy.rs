@@ -146,7 +146,7 @@ mod tests {
 
     fn after(recipient: Recipient, class: Class, code: Option<u16>) -> Recipient {
         let mut recipient = recipient;
-        recipient.failed(&SendError { class, code, detail: "its words".to_owned() });
+        recipient.failed(&SendError { class, code, detail: "its words".to_owned(), refuses_address: false });
         recipient
     }
 

@@ -61,7 +61,12 @@ mod tests {
 
     fn throttled(pause: Duration) -> SendError {
         let class = Class::Throttled(Throttle::Rate { pause: Some(pause) });
-        SendError { class, code: Some(450), detail: "450 4.2.1 too many mails".to_owned() }
+        SendError {
+            class,
+            code: Some(450),
+            detail: "450 4.2.1 too many mails".to_owned(),
+            refuses_address: false,
+        }
     }
 
     /// Throttles one mail `times` times while others pass, and then once more with a long pause. Says whether all

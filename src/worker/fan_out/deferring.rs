@@ -47,7 +47,7 @@ impl FanOut<'_> {
     fn record(&mut self, outcome: Outcome) {
         self.in_flight += 1;
         let (fan_out, committed) = (Arc::clone(&self.handle), CommitFlag::default());
-        let write = LedgerWrite::Outcome { outcome, fan_out, committed };
+        let write = LedgerWrite::Outcome { outcome, refused_address: None, fan_out, committed };
         // Not flushed: the recorder takes it after `LINGER`, with what the lanes have recorded by then.
         let _batch = self.context.batch_sender.push(write);
     }

@@ -21,6 +21,8 @@ pub enum LedgerWrite {
     Outcome {
         /// The row.
         outcome: Outcome,
+        /// The address, if the relay has said that it does not exist. It gets no further mail.
+        refused_address: Option<String>,
         /// The fan-out that gets the report.
         fan_out: Arc<FanOutHandle>,
         /// The flag of the lane, which transmits no further body before it is set.

@@ -77,7 +77,7 @@ fn a_blocked_lane_gets_its_commit_though_no_other_outcome_comes() {
         let mut gate = CommitGate::new(batch_sender);
         gate.wait_until_committed();
         for id in 1..=2 {
-            gate.record(outcome(fan_out.held.lease, id, Verdict::Sent), Arc::clone(&fan_out));
+            gate.record(outcome(fan_out.held.lease, id, Verdict::Sent), None, Arc::clone(&fan_out));
         }
         gate.wait_until_committed();
         gate.wait_until_committed();
@@ -95,7 +95,7 @@ fn an_idle_lane_has_its_last_outcome_committed() {
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut gate = CommitGate::new(batch_sender);
     gate.flush();
-    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
+    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), None, Arc::clone(&fan_out));
     gate.flush();
     assert_eq!(commit(&batches), 1);
     gate.wait_until_committed();
@@ -106,7 +106,7 @@ fn an_outcome_that_no_lane_waits_for_is_soon_in_the_ledger() {
     let worker = TestWorker::new(1, 1);
     let (fan_out, reports) = open(&worker);
     let mut gate = CommitGate::new(worker.threads.batch_sender.clone());
-    gate.record(outcome(fan_out.held.lease, 1, skipped()), Arc::clone(&fan_out));
+    gate.record(outcome(fan_out.held.lease, 1, skipped()), None, Arc::clone(&fan_out));
     let Report::Recorded(counts) = reports.recv_timeout(TIMEOUT).unwrap() else { panic!() };
     assert_eq!(counts, Counts { skipped: 1, ..Counts::default() });
     assert_eq!(worker.tally(1).skipped, 1);
@@ -118,12 +118,13 @@ fn a_lease_is_marked_lost_before_the_lane_of_a_refused_outcome_continues() {
     let (fan_out, reports) = open(&worker);
     let Lease { notification_id, epoch } = fan_out.held.lease;
     let mut gate = CommitGate::new(worker.threads.batch_sender.clone());
-    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), Arc::clone(&fan_out));
+    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), None, Arc::clone(&fan_out));
     gate.wait_until_committed();
     assert!(!fan_out.held.is_lost());
 
     gate.record(
         outcome(Lease { notification_id, epoch: epoch.next() }, 2, Verdict::Sent),
+        None,
         Arc::clone(&fan_out),
     );
     gate.wait_until_committed();
@@ -141,7 +142,7 @@ fn a_fan_out_gets_one_report_of_all_its_outcomes_in_a_batch() {
     let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
     let verdicts = [Verdict::Sent, failed(), Verdict::Sent, skipped(), Verdict::Sent];
     for (id, (lane, verdict)) in (1..).zip(lanes.iter_mut().zip(verdicts)) {
-        lane.record(outcome(fan_out.held.lease, id, verdict), Arc::clone(&fan_out));
+        lane.record(outcome(fan_out.held.lease, id, verdict), None, Arc::clone(&fan_out));
     }
     drop((lanes, batch_sender));
     record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
@@ -166,8 +167,12 @@ fn completions_of_a_batch_follow_its_outcomes_and_each_fan_out_hears_of_its_own(
     let completed = complete(lease);
     for id in 1..=2 {
         let (outcome, fan_out) = (outcome(lease, id, skipped()), Arc::clone(&fan_out));
-        let _batch =
-            batch_sender.push(LedgerWrite::Outcome { outcome, fan_out, committed: CommitFlag::default() });
+        let _batch = batch_sender.push(LedgerWrite::Outcome {
+            outcome,
+            refused_address: None,
+            fan_out,
+            committed: CommitFlag::default(),
+        });
     }
     drop(batch_sender);
     record_batches(&worker.store, &worker.context.database_retry, &worker.context.metrics, &batches);
@@ -182,7 +187,8 @@ pub(super) fn push_outcome(batch_sender: &BatchSender, fan_out: &Arc<FanOutHandl
     let (outcome, committed) = (outcome(fan_out.held.lease, id, skipped()), CommitFlag::default());
     committed.clear();
     let (fan_out, flag) = (Arc::clone(fan_out), committed.clone());
-    let _batch = batch_sender.push(LedgerWrite::Outcome { outcome, fan_out, committed: flag });
+    let _batch =
+        batch_sender.push(LedgerWrite::Outcome { outcome, refused_address: None, fan_out, committed: flag });
     committed
 }
 

@@ -55,7 +55,7 @@ fn a_recipient_who_is_always_refused_fails_and_can_be_retried_alone() {
     let people = scenario.people();
     let (busy, gone) = (&people[7], &people[8]);
     scenario.smtp.fail_recipient(&busy.email, RecipientFault::Rcpt("450 4.2.1 Busy"), usize::MAX);
-    scenario.smtp.fail_recipient(&gone.email, RecipientFault::Rcpt("550 5.1.1 Gone"), usize::MAX);
+    scenario.smtp.fail_recipient(&gone.email, RecipientFault::Rcpt("550 No such user"), usize::MAX);
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);

@@ -9,7 +9,7 @@ pub mod phase;
 pub(crate) mod words;
 pub(crate) mod words_of;
 
-use crate::channels::email::smtp::reply::classify::classify;
+use crate::channels::email::smtp::reply::classify::{classify, refuses_address};
 use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::{Class, SendError};
 use crate::text::clean::{cut, one_line};
@@ -74,7 +74,12 @@ impl Reply {
             Self::Lost(cause) if phase == Phase::Connect => format!("cannot connect: {}", one_line(cause)),
             Self::Lost(cause) => format!("no reply {}: {}", phase.description(), one_line(cause)),
         };
-        SendError { class, code: self.code(), detail: cut(mask(&detail), DETAIL_MAX) }
+        SendError {
+            class,
+            code: self.code(),
+            detail: cut(mask(&detail), DETAIL_MAX),
+            refuses_address: refuses_address(phase, self.code(), self.text()),
+        }
     }
 
     fn code(&self) -> Option<u16> {

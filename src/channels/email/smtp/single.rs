@@ -34,7 +34,7 @@ pub fn submit(relay: &Relay, mail: &Mail) -> Result<Accepted, SendError> {
     let description = connection.describe();
     if let Some(detail) = unsupported_reason(&connection, mail) {
         connection.quit();
-        return Err(SendError { class: Class::Permanent, code: None, detail });
+        return Err(SendError { class: Class::Permanent, code: None, detail, refuses_address: false });
     }
     if let Err(error) = Envelope::new(mail).send(&mut connection) {
         // Behind a refusal the connection is ready for another mail, and for QUIT.

@@ -45,7 +45,7 @@ impl Batch {
 
     fn all(&self) -> LedgerBatch<'_> {
         let Self { outcomes, completing, acked } = self;
-        LedgerBatch { snapshots: &[], outcomes, completing, acked }
+        LedgerBatch { outcomes, completing, acked, ..LedgerBatch::default() }
     }
 }
 

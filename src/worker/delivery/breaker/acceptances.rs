@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// The acceptances of the relay since the last outage. A copy of it shows what was known at one moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Acceptances {
     /// When the last outage ended.
     outage_ended: Option<Instant>,

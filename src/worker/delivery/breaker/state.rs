@@ -61,7 +61,7 @@ pub struct BreakerState {
     /// When the relay last replied for a recipient.
     last_reply: Option<Instant>,
     /// The people whom the relay has refused since the last acceptance. A probe adds at most one.
-    refused: Vec<Person>,
+    pub(super) refused: Vec<Person>,
     /// Domains of which the relay refuses people.
     refused_domains: RefusedDomains,
     probes: Backoff,

@@ -127,7 +127,12 @@ impl Channel for TestChannel {
                 | Class::BodyDelayed => None,
                 Class::Breakdown => Some(421),
             };
-            SendError { class, code, detail: format!("{class:?}") }
+            SendError {
+                class,
+                code,
+                detail: format!("{class:?}"),
+                refuses_address: class == Class::Permanent && mail.to.starts_with("gone"),
+            }
         })?;
         let mut accepted = self.relay.accepted.lock().unwrap();
         accepted.push(mail.to.clone());

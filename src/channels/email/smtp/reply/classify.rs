@@ -35,6 +35,17 @@ pub fn classify(phase: Phase, code: Option<u16>, text: &str) -> Class {
     }
 }
 
+/// Whether a reply to RCPT says that the address does not exist, by its enhanced status code and all other words: 5.1.1 and 5.1.2 no
+/// such mailbox or domain, 5.1.3 no address at all, 5.1.10 a domain that takes no mail (RFC 7505).
+#[must_use]
+pub fn refuses_address(phase: Phase, code: Option<u16>, text: &str) -> bool {
+    let Some(code @ 500..) = code.filter(|code| phase == Phase::Recipient && *code != 552) else {
+        return false;
+    };
+    let refusal = Refusal::new(phase, code, text);
+    matches!(refusal.status(), Some((1, 1..=3 | 10))) && refusal.class() == Class::Permanent
+}
+
 /// A complete reply of 4yz or 5yz.
 struct Refusal {
     phase: Phase,
@@ -226,5 +237,43 @@ impl Refusal {
     fn is_pace_by_code(&self) -> bool {
         let by_code = self.code == 432 || matches!(self.status(), Some((3, 2) | (4, 5) | (7, 0 | 28)));
         by_code && !self.has(&words::NOT_PACE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_clear_words_at_the_recipient_say_that_an_address_does_not_exist() {
+        for (code, text, refuses) in [
+            (
+                550,
+                "5.1.1 <ann@example.org>: Recipient address rejected: User unknown in local recipient table",
+                true,
+            ),
+            (550, "5.1.2 Host unknown", true),
+            (501, "5.1.3 Bad recipient address syntax", true),
+            (556, "5.1.10 Recipient address has null MX", true),
+            (550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient ann@example.org not found", true),
+            (450, "4.1.1 <ann@example.org>: Recipient address rejected: unverified address", false),
+            (550, "5.1.0 Address rejected", false),
+            (550, "5.1.8 Sender address rejected: Domain not found", false),
+            (550, "5.1.1 <ann@example.org>: Sender address rejected: User unknown", false),
+            (550, "5.1.1 Your host is blocked", false),
+            (550, "5.1.1 ann has sent to too many recipients this hour", false),
+            (550, "5.7.1 <ann@example.org>: Relay access denied", false),
+            (554, "5.7.1 Service unavailable; Client host blocked", false),
+            (550, "5.2.1 mailbox disabled", false),
+            (552, "5.1.1 too many recipients", false),
+            (550, "No such user here", false),
+        ] {
+            assert_eq!(refuses_address(Phase::Recipient, Some(code), text), refuses, "{code} {text}");
+        }
+        let unknown = "5.1.1 User unknown";
+        for phase in [Phase::Connect, Phase::Sender, Phase::AfterDot] {
+            assert!(!refuses_address(phase, Some(550), unknown));
+        }
+        assert!(!refuses_address(Phase::Recipient, None, ""));
     }
 }
