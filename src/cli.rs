@@ -14,11 +14,12 @@ use crate::commands::retry::RetryArgs;
 use crate::commands::seed::SeedArgs;
 use crate::commands::send_test::SendTestArgs;
 use crate::commands::status::StatusArgs;
+use crate::commands::suppressions::SuppressionsCommand;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, send_test, status, templates,
-    worker,
+    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, send_test, status,
+    suppressions, templates, worker,
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -159,7 +160,7 @@ Examples:
     /// The notification may be completed, abandoned (its event must be in the database again) or set aside (its data must be
     /// readable again); one that is waiting or running only with --message-lost. Sends to recipients whose mail is deferred, to those whose failure was temporary, and to participants without an outcome (pending).
     /// With --permanent-too, for example after addresses were corrected or added, it also sends to those whose failure was
-    /// permanent, and to those who were skipped because they had no address and have one now. A mail keeps its Message-ID. The command sends by itself, with or
+    /// permanent, to those who were skipped because they had no address and have one now, and to those whose address is suppressed no more. A mail keeps its Message-ID. The command sends by itself, with or
     /// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it
     /// continues.
     ///
@@ -231,6 +232,21 @@ Examples:
         #[command(subcommand)]
         command: TemplatesCommand,
     },
+    /// Keep the list of addresses that get no mail: add, remove, list, import, export
+    ///
+    /// Holds for running workers from the next page of recipients on. Cancellations are mailed all the same, unless the scope is everything.
+    #[command(after_help = "\
+Examples:
+  fanmail suppressions add ann@example.org --reason unsubscribed
+  fanmail suppressions add bob@example.org --scope event:123
+  fanmail suppressions remove ann@example.org
+  fanmail suppressions import --dry-run unwanted.csv
+  fanmail suppressions export suppressions.csv")]
+    Suppressions {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: SuppressionsCommand,
+    },
     /// List the messages that could not be processed
     ///
     /// The broker keeps them in the queue QUEUE.dead, each with the reason. After you have fixed the cause,
@@ -276,6 +292,7 @@ impl Cli {
             Command::Preview(args) => preview::run(args, config),
             Command::SendTest(args) => send_test::run(args, config),
             Command::Check(args) => check::run(args, config, environment),
+            Command::Suppressions { command } => suppressions::run(command, config),
             Command::Templates { command } => templates::run(command, config),
             Command::DeadLetters { command } => dead_letters::run(command, config),
         }

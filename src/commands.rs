@@ -15,5 +15,6 @@ pub mod route_sample;
 pub mod seed;
 pub mod send_test;
 pub mod status;
+pub mod suppressions;
 pub mod templates;
 pub mod worker;

@@ -18,10 +18,10 @@ use crate::config::environment::Environment;
 use crate::domain::reminder::ReminderOffset;
 use crate::report;
 use crate::routes::Routes;
-use crate::store::Store;
 
 mod data;
 mod finding;
+mod optional;
 mod outbox;
 mod relay;
 mod reminders;
@@ -122,14 +122,9 @@ fn check_database(checked: &Checked<'_>) -> Result<Finding, String> {
     let outbox = store.summarize_outbox(report::outbox::NAMED).map_err(with_causes)?;
     Ok(finding
         .with_notes(summary.notes())
-        .with_notes(note_users(&store))
+        .with_notes(optional::note_users(&store))
+        .with_notes(optional::look_at_optouts(&store, config.worker.optouts)?)
         .with_notes(report::outbox::advice(&outbox, Utc::now().naive_utc())))
-}
-
-/// Only notices to user ids need the table, and an application may have another one of this name.
-fn note_users(store: &Store) -> Option<String> {
-    let error = store.check_users().err()?;
-    Some(format!("users cannot be read, which only notices to user ids need: {}", error.reason()))
 }
 
 fn check_reminders(checked: &Checked<'_>) -> Result<Finding, String> {
@@ -162,6 +157,7 @@ mod tests {
     use diesel::{Connection as _, SqliteConnection};
 
     use super::*;
+    use crate::store::Store;
 
     /// The output of these checks with this `.env`, and whether all work.
     fn checked(checks: &[Check], dotenv: &str) -> (String, bool) {

@@ -27,10 +27,10 @@ use crate::store::Store;
 use crate::store::source::importing::{ImportMode, Imported};
 use crate::text::count::count;
 
-mod bad_lines;
+pub(in crate::commands) mod bad_lines;
 mod columns;
-mod csv_file;
-mod csv_lines;
+pub(in crate::commands) mod csv_file;
+pub(in crate::commands) mod csv_lines;
 mod events;
 mod fields;
 mod key_set;

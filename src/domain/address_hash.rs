@@ -21,11 +21,7 @@ impl AddressKey {
     /// The key that is written so, as the ledger keeps it: in hexadecimal digits.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        let bytes: Vec<u8> = (0..text.len())
-            .step_by(2)
-            .map(|at| text.get(at..at + 2).filter(|byte| byte.bytes().all(|digit| digit.is_ascii_hexdigit())))
-            .map(|byte| byte.and_then(|byte| u8::from_str_radix(byte, 16).ok()))
-            .collect::<Option<_>>()?;
+        let bytes = bytes_of_hex(text)?;
         (bytes.len() == KEY_LENGTH).then(|| Self(HmacKey::new(&bytes)))
     }
 
@@ -60,11 +56,26 @@ impl AddressHash {
         bytes.try_into().ok().map(Self)
     }
 
+    /// The hash that is written so.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        Self::from_bytes(&bytes_of_hex(text)?)
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; HASH_LENGTH] {
         &self.0
     }
+}
+
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let byte = |at: usize| {
+        let digits =
+            text.get(at..at + 2).filter(|byte| byte.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    (0..text.len()).step_by(2).map(byte).collect()
 }
 
 /// In hexadecimal digits.
@@ -110,6 +121,8 @@ mod tests {
         let hash = key().hash("Ann@Example.org").unwrap();
         assert_eq!(hash.to_string(), "fa5289c09c800587ecbe2a00acedfbcc");
         assert_eq!(AddressHash::from_bytes(hash.as_bytes()), Some(hash));
+        assert_eq!(AddressHash::from_hex(&hash.to_string()), Some(hash));
+        assert_eq!(AddressHash::from_hex("fa52"), None);
         assert_eq!(AddressHash::from_bytes(&[0; 15]), None);
     }
 

@@ -64,6 +64,7 @@ mod side_by_side;
 mod signals;
 mod status;
 mod superseding;
+mod suppressions;
 mod systems;
 mod text_keys;
 mod unreadable_rows;
