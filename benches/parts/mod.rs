@@ -62,6 +62,7 @@ impl Mails {
             from_email: "events@sender.example".to_owned(),
             from_name: "Test Events".to_owned(),
             reply_to: None,
+            bounce_address: None,
             connections: 1,
             rate: None,
             reach: Reach::default(),

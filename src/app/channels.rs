@@ -8,6 +8,7 @@ use crate::config::content::ContentConfig;
 use crate::config::email::{EmailConfig, Route};
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
+use crate::domain::address_hash::AddressKey;
 use crate::domain::installation::Installation;
 use crate::routes::Routes;
 
@@ -50,10 +51,11 @@ pub fn email(
     config: &EmailConfig,
     installation: &Installation,
     templates: &Templates,
+    address_key: Option<&AddressKey>,
 ) -> Result<Vec<EmailChannel>, SendError> {
     log_route(config);
     log_signing(config);
-    EmailChannel::for_lanes(config, installation, templates)
+    EmailChannel::for_lanes(config, installation, templates, address_key)
 }
 
 fn log_route(config: &EmailConfig) {

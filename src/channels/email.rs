@@ -13,6 +13,7 @@ pub mod smtp;
 use chrono::Utc;
 
 use crate::channels::email::compose::Composer;
+use crate::channels::email::compose::envelope_sender::EnvelopeSender;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::signing::Signing;
@@ -22,6 +23,7 @@ use crate::channels::email::smtp::reply::advice::advice_about;
 use crate::channels::{Channel, PreparedNotification, SendError, SubmitCallbacks};
 use crate::config::email::{EmailConfig, Route};
 use crate::content::renderer::Templates;
+use crate::domain::address_hash::AddressKey;
 use crate::domain::installation::Installation;
 use crate::domain::outcome::{Permanence, Verdict};
 use crate::domain::participant::Participant;
@@ -42,7 +44,8 @@ enum Transport {
 
 impl EmailChannel {
     /// The channels as configured, one for each lane: `SMTP_CONNECTIONS` of them. Each connects with its first mail. They
-    /// share what they learn about the relay.
+    /// share what they learn about the relay. With the key of address hashes, the envelope senders of `BOUNCE_ADDRESS` tell whose mail
+    /// comes back.
     ///
     /// # Errors
     /// When the TLS library cannot be set up, or cannot use a DKIM key.
@@ -50,6 +53,7 @@ impl EmailChannel {
         config: &EmailConfig,
         installation: &Installation,
         templates: &Templates,
+        address_key: Option<&AddressKey>,
     ) -> Result<Vec<Self>, SendError> {
         let (connector, outbox) = match &config.route {
             Route::Dummy { outbox } => (None, outbox.clone()),
@@ -59,12 +63,13 @@ impl EmailChannel {
             Some(connector) => Transport::Smtp(Box::new(SmtpTransport::new(connector.clone()))),
             None => Transport::Outbox(Outbox::new(outbox.clone())),
         };
+        let envelope_sender = EnvelopeSender::new(config, address_key);
         let channel = || {
             let signing =
                 Signing::new(config).map_err(|error| SendError::relay_failure(error.to_string()))?;
             Ok(Self {
                 templates: templates.clone(),
-                composer: Composer::new(config, installation),
+                composer: Composer::new(config, installation).with_envelope_sender(envelope_sender.clone()),
                 signing,
                 transport: transport(),
             })
@@ -146,13 +151,14 @@ mod tests {
             from_email: "events@example.com".to_owned(),
             from_name: "Events".to_owned(),
             reply_to: None,
+            bounce_address: None,
             connections: 1,
             rate: None,
             reach: Reach::default(),
             dkim: None,
         };
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
-        EmailChannel::for_lanes(&config, &installation, templates).unwrap().remove(0)
+        EmailChannel::for_lanes(&config, &installation, templates, None).unwrap().remove(0)
     }
 
     /// What becomes of a participant whose mail says hello to everyone but Zoe.

@@ -1,6 +1,7 @@
 //! The section of outgoing mail: sender, and the relay or the dry-run mode. The relay's variables are read in
 //! `relay`.
 
+pub mod bounce_address;
 pub mod dkim;
 pub mod login;
 pub mod oauth;
@@ -28,6 +29,8 @@ pub struct EmailConfig {
     pub from_name: String,
     /// Address in `Reply-To:` (`REPLY_TO`); `None`: replies go to `from_email`.
     pub reply_to: Option<String>,
+    /// Where mails come back to (`BOUNCE_ADDRESS`); `None`: to `from_email`, where nobody reads them.
+    pub bounce_address: Option<String>,
     /// Lanes, each with one connection (`SMTP_CONNECTIONS`).
     pub connections: usize,
     /// The fastest that all lanes together may send (`SMTP_RATE`, or `SMTP_RATE_PER_SECOND`); `None` is no limit.
@@ -77,6 +80,7 @@ impl EmailConfig {
                 })
                 .unwrap_or_default(),
             reply_to: reader.address("REPLY_TO"),
+            bounce_address: bounce_address::read(reader),
             connections: reader.integer("SMTP_CONNECTIONS", &(1..=100)).unwrap_or(4),
             rate: reader.either(["SMTP_RATE", "SMTP_RATE_PER_SECOND"], Rate::read),
             reach: Reach::read(reader),

@@ -38,6 +38,12 @@ impl AddressKey {
         hash.copy_from_slice(&self.0.mac(address.as_bytes())[..HASH_LENGTH]);
         AddressHash(hash)
     }
+
+    /// A key for another purpose, from which this one cannot be found. The purpose must look like no address.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> HmacKey {
+        HmacKey::new(&self.0.mac(purpose.as_bytes()))
+    }
 }
 
 /// The form of an address that is hashed: as two addresses are compared for one mail each, and in small letters throughout. Only few

@@ -41,6 +41,7 @@ impl Case {
             from_email: "events@example.org".to_owned(),
             from_name: self.from_name.clone(),
             reply_to: None,
+            bounce_address: None,
             reach: Reach::default(),
             dkim: None,
             connections: 1,

@@ -3,6 +3,7 @@
 
 pub(crate) mod calendar;
 pub(crate) mod encoding;
+pub mod envelope_sender;
 pub(crate) mod headers;
 pub(crate) mod line_counts;
 pub(crate) mod mailbox;
@@ -11,11 +12,11 @@ pub(crate) mod part;
 pub mod wire_format;
 
 use std::iter;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::channels::email::compose::calendar::{CalendarEncoder, EncodedCalendar};
+use crate::channels::email::compose::envelope_sender::EnvelopeSender;
 use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::{address_alone, mailbox};
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
@@ -44,7 +45,7 @@ const OVERHEAD: usize = 2048;
 /// Composes mails from one sender. Each lane has its own.
 #[derive(Debug, Clone)]
 pub struct Composer {
-    envelope_from: Arc<str>,
+    envelope_sender: EnvelopeSender,
     /// `From:`, and `Reply-To:` where it is configured.
     senders: String,
     tag: String,
@@ -73,7 +74,7 @@ impl Composer {
             senders.push_str(&mailbox("Reply-To", "", reply_to));
         }
         Self {
-            envelope_from: config.from_email.as_str().into(),
+            envelope_sender: EnvelopeSender::new(config, None),
             senders,
             tag: installation.tag.clone(),
             domain: domain.to_owned(),
@@ -85,6 +86,12 @@ impl Composer {
             parts: PartEncoder::default(),
             calendar: CalendarEncoder::new(&config.from_name, &config.from_email, &installation.tag),
         }
+    }
+
+    /// The same with these envelope senders.
+    #[must_use]
+    pub fn with_envelope_sender(self, envelope_sender: EnvelopeSender) -> Self {
+        Self { envelope_sender, ..self }
     }
 
     /// The address of a participant who may get mails. An invalid one is left to [`Self::compose`].
@@ -168,7 +175,7 @@ impl Composer {
         let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
         let html = html.map(|part| part.text).unwrap_or_default();
         Ok(Mail {
-            envelope_from: Arc::clone(&self.envelope_from),
+            envelope_from: self.envelope_sender.of(notification.id, participant.id, &to),
             to,
             message_id,
             data: contents,

@@ -133,7 +133,7 @@ impl TestWorker {
         let runtime = Runtime { probes, ..Runtime::new(shutdown) };
         let health = runtime.monitor.health.clone();
         let templates = channels::templates(&config.content).unwrap();
-        let emails = EmailChannel::for_lanes(&config.email, &installation, &templates).unwrap();
+        let emails = EmailChannel::for_lanes(&config.email, &installation, &templates, None).unwrap();
         let channels = emails.into_iter().map(|email| TestChannel { email, relay: relay.clone() }).collect();
         let (threads, mut context) =
             runtime.start_threads(&config, templates, channels, store.clone(), ProcessRole::Worker).unwrap();

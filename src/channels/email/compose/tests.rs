@@ -15,6 +15,7 @@ use crate::domain::notification_facts::NotificationFacts;
 
 mod any_text;
 mod redirected;
+mod senders;
 
 fn config(from_email: &str, from_name: &str) -> EmailConfig {
     EmailConfig {
@@ -22,6 +23,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         from_email: from_email.to_owned(),
         from_name: from_name.to_owned(),
         reply_to: None,
+        bounce_address: None,
         connections: 1,
         rate: None,
         reach: Reach::default(),
@@ -153,21 +155,6 @@ fn a_mail_client_reads_back_what_was_composed() {
         read.body_html(0).unwrap().replace("\r\n", "\n").trim_end(),
         content.text(MediaType::Html).trim_end()
     );
-}
-
-#[test]
-fn replies_go_to_the_configured_address() {
-    let config = EmailConfig {
-        reply_to: Some("hello+events@example.org".to_owned()),
-        ..config("events@example.org", "Events")
-    };
-    let mut composer = Composer::new(&config, &installation());
-    let mail = composer
-        .compose(&of_event(12), &sample::ada(), "ada@example.com", simple("s", "t", "h"), christmas())
-        .unwrap();
-    let expected = "From: Events <events@example.org>\r\nReply-To: hello+events@example.org\r\nTo: ";
-    assert!(mail.as_received().starts_with(expected), "{}", header(&mail));
-    assert_eq!(&*mail.envelope_from, "events@example.org");
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn composer(tag: &str) -> Composer {
         from_email: "events@example.org".to_owned(),
         from_name: "Events".to_owned(),
         reply_to: None,
+        bounce_address: None,
         reach: Reach::default(),
         dkim: None,
         connections: 1,
