@@ -4,6 +4,7 @@ pub mod address;
 pub mod address_hash;
 pub mod audience;
 pub mod backoff;
+pub mod bounce_result;
 pub mod bounce_token;
 pub mod calendar_entry;
 pub mod channel;

@@ -2,7 +2,7 @@
 //! knows no terminal and prints nothing.
 
 pub mod advice;
-mod naming;
+pub(crate) mod naming;
 pub mod notifications;
 pub mod outbox;
 pub mod table;

@@ -18,11 +18,15 @@ pub enum Status {
     Failed,
     /// [`Verdict::Skipped`].
     Skipped,
+    /// It was `sent`, and came back: no mailbox has it.
+    Bounced,
+    /// It was `sent`, and its recipient called it spam.
+    Complained,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Skipped];
+    pub const ALL: [Self; 5] = [Self::Sent, Self::Failed, Self::Skipped, Self::Bounced, Self::Complained];
 
     /// The word in the ledger, in `status` and in logs.
     #[must_use]
@@ -31,6 +35,8 @@ impl Status {
             Self::Sent => "sent",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
         }
     }
 
@@ -195,6 +201,10 @@ pub struct Tally {
     pub sent: u64,
     /// Those of `sent` that are of dry-run mode: no mail was sent.
     pub dry_run: u64,
+    /// Outcomes `bounced`: they were sent, and came back.
+    pub bounced: u64,
+    /// Outcomes `complained`: they were sent, and called spam.
+    pub complained: u64,
     /// Outcomes `failed`.
     pub failed: u64,
     /// Those of `failed` that trying again cannot help.
@@ -212,10 +222,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Everyone who has an outcome.
+    #[must_use]
+    pub fn decided(&self) -> u64 {
+        self.sent + self.bounced + self.complained + self.failed + self.skipped
+    }
+
     /// Whether everyone is accounted for exactly once.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        self.participants == self.sent + self.failed + self.skipped + self.deferred + self.pending
+        self.participants == self.decided() + self.deferred + self.pending
     }
 }
 

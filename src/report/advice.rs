@@ -4,7 +4,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::outcome::Tally;
 use crate::report::MAX_NAMED;
-use crate::report::naming::{id_of, name};
+use crate::report::naming::{id_of, name, terms};
 use crate::report::notifications::NotificationLine;
 use crate::store::ledger::row::NotificationState;
 use crate::text::count::count;
@@ -39,10 +39,10 @@ pub fn problems(lines: &[NotificationLine]) -> Vec<String> {
 fn problem(line: &NotificationLine) -> Option<String> {
     let (id, tally) = (line.id(), &line.tally);
     if !tally.adds_up() {
+        let (people, terms) = (tally.participants, terms(tally));
         return Some(format!(
-            "notification {id} does not add up: {} participants, but {} sent + {} failed + {} skipped + {} deferred + \
-             {} pending; look for rows of deliveries and deferrals that fanmail did not write",
-            tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
+            "notification {id} does not add up: {people} participants, but {terms}; look for rows of deliveries and \
+             deferrals that fanmail did not write"
         ));
     }
     if line.record.state == NotificationState::SetAside {

@@ -122,6 +122,8 @@ impl NotificationLine {
             participants: counted(tally.participants),
             sent: tally.sent,
             dry_run: tally.dry_run,
+            bounced: tally.bounced,
+            complained: tally.complained,
             failed: tally.failed,
             failed_permanent: tally.failed_permanent,
             skipped: tally.skipped,
@@ -152,6 +154,8 @@ pub struct JsonNotification<'a> {
     participants: Option<u64>,
     sent: u64,
     dry_run: u64,
+    bounced: u64,
+    complained: u64,
     failed: u64,
     failed_permanent: u64,
     skipped: u64,
@@ -209,6 +213,8 @@ pub(crate) mod tests {
                 participants,
                 sent,
                 dry_run: 0,
+                bounced: 0,
+                complained: 0,
                 failed,
                 failed_permanent: failed / 2,
                 skipped,
@@ -270,9 +276,9 @@ pub(crate) mod tests {
         let json =
             [done, running, abandoned].map(|line| serde_json::to_string(&line.to_json()).unwrap()).join("\n");
         insta::assert_snapshot!(json, @r#"
-        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","superseded_by":null,"reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"dry_run":0,"failed":3,"failed_permanent":1,"skipped":1,"same_address":0,"no_address":0,"deferred":12,"pending":0}
-        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","superseded_by":null,"reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":250}
-        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","superseded_by":null,"reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"dry_run":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":15}
+        {"notification":1,"event":123,"type":"UPDATED","message_id":"of-1","state":"completed","superseded_by":null,"reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":"2026-11-21T10:05:00.000Z","worker":null,"lease_until":null,"participants":262,"sent":246,"dry_run":0,"bounced":0,"complained":0,"failed":3,"failed_permanent":1,"skipped":1,"same_address":0,"no_address":0,"deferred":12,"pending":0}
+        {"notification":2,"event":123,"type":"UPDATED","message_id":null,"state":"running","superseded_by":null,"reason":null,"received_at":"2026-11-21T09:00:00.250Z","completed_at":null,"acked_at":null,"next_try_at":null,"worker":"web-1:4711","lease_until":"2026-11-21T09:05:30.000Z","participants":250,"sent":0,"dry_run":0,"bounced":0,"complained":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":250}
+        {"notification":3,"event":123,"type":"UPDATED","message_id":null,"state":"abandoned","superseded_by":null,"reason":"event 123 is not in the database","received_at":"2026-11-21T09:00:00.250Z","completed_at":"2026-11-21T09:00:00.250Z","acked_at":"2026-11-21T09:00:00.250Z","next_try_at":null,"worker":null,"lease_until":null,"participants":20,"sent":5,"dry_run":0,"bounced":0,"complained":0,"failed":0,"failed_permanent":0,"skipped":0,"same_address":0,"no_address":0,"deferred":0,"pending":15}
         "#);
     }
 }

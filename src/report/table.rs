@@ -6,7 +6,7 @@ use crate::domain::outcome::Tally;
 use crate::report::notifications::NotificationLine;
 
 /// The columns, and whether they hold numbers. For 100,000 people they fit a terminal of 100 characters.
-const COLUMNS: [(&str, bool); 14] = [
+const COLUMNS: [(&str, bool); 16] = [
     ("id", true),
     ("event", true),
     ("type", false),
@@ -16,6 +16,8 @@ const COLUMNS: [(&str, bool); 14] = [
     ("sent", true),
     // Those of them that dry-run mode has not sent.
     (DRY_RUN, true),
+    (BOUNCED, true),
+    (COMPLAINED, true),
     ("failed", true),
     ("skipped", true),
     // Those of them whose address another participant has, who gets the mail.
@@ -28,6 +30,12 @@ const COLUMNS: [(&str, bool); 14] = [
 
 /// Left out when there is no such outcome.
 const DRY_RUN: &str = "(dry run)";
+
+/// Left out when no mail came back.
+const BOUNCED: &str = "bounced";
+
+/// Left out when nobody has complained.
+const COMPLAINED: &str = "complained";
 
 /// Left out when there is no such outcome.
 const SAME_ADDRESS: &str = "(same address)";
@@ -42,6 +50,8 @@ type Cells = [String; COLUMNS.len()];
 pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> String {
     let is_shown = |title| match title {
         DRY_RUN => lines.iter().any(|line| line.tally.dry_run > 0),
+        BOUNCED => lines.iter().any(|line| line.tally.bounced > 0),
+        COMPLAINED => lines.iter().any(|line| line.tally.complained > 0),
         SAME_ADDRESS => lines.iter().any(|line| line.tally.same_address > 0),
         WORKER => lines.iter().any(|line| line.worker().is_some()),
         _ => true,
@@ -81,7 +91,8 @@ fn aligned(row: &Cells, columns: &[usize], widths: &[usize]) -> String {
 
 fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
     let NotificationLine { record, tally, .. } = line;
-    let [participants, sent, dry_run, failed, skipped, same_address, deferred, pending] = numbers(tally);
+    let [participants, sent, dry_run, bounced, complained, failed, skipped, same_address, deferred, pending] =
+        numbers(tally);
     let state = line.state();
     [
         line.id().to_string(),
@@ -92,6 +103,8 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
         participants,
         sent,
         dry_run,
+        bounced,
+        complained,
         failed,
         skipped,
         same_address,
@@ -117,6 +130,8 @@ fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
         sum(|tally| tally.participants),
         sum(|tally| tally.sent),
         sum(|tally| tally.dry_run),
+        sum(|tally| tally.bounced),
+        sum(|tally| tally.complained),
         sum(|tally| tally.failed),
         sum(|tally| tally.skipped),
         sum(|tally| tally.same_address),
@@ -126,9 +141,11 @@ fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
     ]
 }
 
-fn numbers(tally: &Tally) -> [String; 8] {
-    let Tally { participants, sent, dry_run, failed, skipped, same_address, deferred, pending, .. } = *tally;
-    [participants, sent, dry_run, failed, skipped, same_address, deferred, pending]
+fn numbers(tally: &Tally) -> [String; 10] {
+    let Tally { participants, sent, dry_run, bounced, complained, failed, skipped, same_address, .. } =
+        *tally;
+    let Tally { deferred, pending, .. } = *tally;
+    [participants, sent, dry_run, bounced, complained, failed, skipped, same_address, deferred, pending]
         .map(|number| number.to_string())
 }
 

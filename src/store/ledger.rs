@@ -3,6 +3,7 @@
 pub mod abandoning;
 pub mod acks;
 pub mod batch;
+pub mod bounce_counts;
 pub mod completion;
 pub mod decided;
 pub mod deferrals;
@@ -21,6 +22,7 @@ pub mod recipients;
 pub mod reminders;
 pub mod retention;
 pub mod retrying;
+pub mod returned;
 pub mod row;
 pub mod same_address;
 pub mod sessions;

@@ -112,6 +112,26 @@ diesel::table! {
         smtp_code -> Nullable<Integer>,
         detail -> Nullable<Text>,
         decided_at -> Timestamp,
+        reported_code -> Nullable<Text>,
+        reported_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    soft_bounces (address_hash, notification_id, participant_id) {
+        address_hash -> Binary,
+        notification_id -> BigInt,
+        participant_id -> BigInt,
+        reported_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    bounce_counts (result) {
+        result -> Text,
+        number -> BigInt,
+        last_at -> Timestamp,
+        last_detail -> Nullable<Text>,
     }
 }
 

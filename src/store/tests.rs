@@ -45,7 +45,7 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -57,6 +57,7 @@ const MIGRATIONS: [&str; 11] = [
     "0009_queues",
     "0010_coalescing",
     "0011_suppressions",
+    "0012_bounces",
 ];
 
 /// The event of most tests.
@@ -175,7 +176,8 @@ fn complete_under(store: &Store, lease: Lease) -> Completion {
 
 fn outcome(notification: &Notification, participant_id: i64, status: Status) -> Outcome {
     let verdict = match status {
-        Status::Sent => Verdict::Sent,
+        // Only a report makes the last two of it.
+        Status::Sent | Status::Bounced | Status::Complained => Verdict::Sent,
         Status::Skipped => Verdict::skipped(Verdict::NO_ADDRESS),
         Status::Failed => failed(Permanence::Transient),
     };

@@ -24,7 +24,7 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -36,6 +36,7 @@ const MIGRATIONS: [&str; 11] = [
     "0009_queues",
     "0010_coalescing",
     "0011_suppressions",
+    "0012_bounces",
 ];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.

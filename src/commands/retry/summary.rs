@@ -10,6 +10,7 @@ use crate::commands::retry::lease::BACKOFF;
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::{Counts, Tally};
+use crate::report::naming::terms;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::text::clean::one_line;
@@ -142,10 +143,7 @@ fn were(number: u64, what: &str) -> String {
 }
 
 fn say_tally(id: NotificationId, tally: &Tally, dry_run: bool) {
-    say(&format!(
-        "notification {id}: {} participants = {} sent + {} failed + {} skipped + {} deferred + {} pending",
-        tally.participants, tally.sent, tally.failed, tally.skipped, tally.deferred, tally.pending
-    ));
+    say(&format!("notification {id}: {} participants = {}", tally.participants, terms(tally)));
     if tally.dry_run > 0 {
         let how = if dry_run { "" } else { "; to send to them, run the same command with --dummy-too" };
         say(&format!("{} of those sent are of dry-run mode and got no mail{how}", tally.dry_run));

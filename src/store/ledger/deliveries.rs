@@ -1,4 +1,4 @@
-//! The outcomes of the ledger. Outcomes are added and never changed. Only `fanmail retry` deletes failed ones, those of
+//! The outcomes of the ledger. Outcomes are added, and changed only when a mail comes back (`returned`). Only `fanmail retry` deletes failed ones, those of
 //! dry-run mode and those without an address, and a purge those of old notifications.
 
 use std::collections::{BTreeSet, HashSet};
@@ -108,6 +108,17 @@ pub(crate) fn is_dry_run() -> _ {
     let status: &'static str = Status::Sent.as_str();
     let detail: &'static str = Verdict::DRY_RUN;
     deliveries::status.eq(status).and(deliveries::smtp_code.is_null()).and(deliveries::detail.eq(detail))
+}
+
+/// The outcomes that are not of dry-run mode. A relay's own words have a code.
+#[diesel::dsl::auto_type]
+pub(crate) fn is_real() -> _ {
+    let dry_run: &'static str = Verdict::DRY_RUN;
+    let is_real = deliveries::smtp_code
+        .is_not_null()
+        .or(deliveries::detail.is_null())
+        .or(deliveries::detail.ne(dry_run));
+    is_real.assume_not_null()
 }
 
 /// The outcomes of participants who had no address.

@@ -20,7 +20,11 @@ impl Store {
         self.run("find out whether mails of a notification were sent", |connection| {
             let asked: Option<ParticipantId> = deliveries::table
                 .filter(deliveries::notification_id.eq(id))
-                .filter(got_mail().or(deliveries::smtp_code.is_not_null()))
+                .filter(
+                    got_mail()
+                        .or(deliveries::smtp_code.is_not_null())
+                        .or(deliveries::reported_at.is_not_null()),
+                )
                 .select(deliveries::participant_id)
                 .first(connection)
                 .optional()?;

@@ -232,6 +232,15 @@ fn without_settled(
     Ok(rows.into_iter().map(skipped).collect())
 }
 
+/// The outcomes of mails that went to the address. What came back from there would come back again.
+#[diesel::dsl::auto_type]
+fn went_out() -> _ {
+    let sent: &'static str = Status::Sent.as_str();
+    let bounced: &'static str = Status::Bounced.as_str();
+    let complained: &'static str = Status::Complained.as_str();
+    deliveries::status.eq(sent).or(deliveries::status.eq(bounced)).or(deliveries::status.eq(complained))
+}
+
 /// Those of the participants who have got the mail, or were skipped because of a newer notification.
 fn find_settled(
     connection: &mut AnyConnection,
@@ -244,7 +253,7 @@ fn find_settled(
     let outdated = deliveries::status.eq(Status::Skipped.as_str()).and(has_newer);
     of_notification(notification_id)
         .filter(deliveries::participant_id.eq_any(ids))
-        .filter(deliveries::status.eq(Status::Sent.as_str()).or(outdated))
+        .filter(went_out().or(outdated))
         .select(deliveries::participant_id)
         .load(connection)
 }

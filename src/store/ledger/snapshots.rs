@@ -10,12 +10,13 @@ use crate::domain::event_snapshot::EventSnapshot;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Notification;
-use crate::domain::outcome::{Status, Verdict};
+use crate::domain::outcome::Status;
 use crate::store::Store;
 use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::insert_parts::insert_parts;
 use crate::store::backend::snapshots;
 use crate::store::error::StoreError;
+use crate::store::ledger::deliveries::is_real;
 use crate::store::ledger::snapshots::row::NewSnapshot;
 use crate::store::ledger::tally::of_event;
 use crate::store::schema::{deliveries, notifications, recipients};
@@ -46,17 +47,12 @@ fn about<'a>(event_id: EventId) -> notifications::BoxedQuery<'a, MultiBackend> {
     of_event(Some(event_id)).filter(created.or(updated).or(cancelled).or(reminder))
 }
 
-/// The outcomes of mails that went out. Those of dry-run mode did not.
+/// The outcomes of mails that arrived, as far as is known. Those of dry-run mode did not go out.
 #[diesel::dsl::auto_type]
 pub(crate) fn got_mail() -> _ {
-    let status: &'static str = Status::Sent.as_str();
-    let dry_run: &'static str = Verdict::DRY_RUN;
-    // A relay's own words have a code.
-    let is_real = deliveries::smtp_code
-        .is_not_null()
-        .or(deliveries::detail.is_null())
-        .or(deliveries::detail.ne(dry_run));
-    deliveries::status.eq(status).and(is_real.assume_not_null())
+    let sent: &'static str = Status::Sent.as_str();
+    let complained: &'static str = Status::Complained.as_str();
+    deliveries::status.eq(sent).or(deliveries::status.eq(complained)).and(is_real())
 }
 
 impl Store {

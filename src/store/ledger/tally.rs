@@ -73,7 +73,7 @@ impl Store {
                 Audience::Event { up_to: ParticipantId::MIN, .. }
                     if matches!(keys.participants, ParticipantKeys::Texts(_)) =>
                 {
-                    (tally.sent + tally.failed + tally.skipped + tally.deferred, 0)
+                    (tally.decided() + tally.deferred, 0)
                 }
                 Audience::Event { id, up_to } => {
                     let event = keys.events.in_participants(id);
@@ -100,7 +100,7 @@ impl Store {
     pub fn tally_without_participants(&self, notification_id: NotificationId) -> Result<Tally, StoreError> {
         self.read("add up the outcomes of a notification", |connection| {
             let tally = tally_ledger(connection, notification_id)?;
-            let participants = tally.sent + tally.failed + tally.skipped + tally.deferred;
+            let participants = tally.decided() + tally.deferred;
             Ok(Tally { participants, ..tally })
         })
     }
@@ -121,6 +121,8 @@ fn tally_ledger(connection: &mut AnyConnection, notification_id: NotificationId)
     Ok(Tally {
         sent: count(Status::Sent),
         dry_run: outcomes.iter().map(|found| found.dry_run).sum(),
+        bounced: count(Status::Bounced),
+        complained: count(Status::Complained),
         failed: count(Status::Failed),
         failed_permanent,
         skipped: count(Status::Skipped),

@@ -166,7 +166,7 @@ pub fn an_upgrade_may_be_taken_back(store: &Store) {
         "INSERT INTO notifications (kind, audience, max_participant_id, state, received_at)
             VALUES ('NOTICE', 'list', 1, 'completed', '2026-11-06 10:00:00');
          INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
-            VALUES (1, 4, 'bounced', 1, TRUE, '2026-11-06 10:00:00')",
+            VALUES (1, 4, 'later', 1, TRUE, '2026-11-06 10:00:00')",
     );
     for _ in 3..=MIGRATIONS.len() {
         take_back(store);
@@ -181,7 +181,7 @@ pub fn an_upgrade_may_be_taken_back(store: &Store) {
         "INSERT INTO notifications (message_key, kind, event_id, max_participant_id, state, received_at)
         VALUES ('done', 'UPDATED', 7, 1, 'running', '2026-11-06 10:00:00')",
     );
-    refused(store, "UPDATE deliveries SET status = 'bounced'");
+    refused(store, "UPDATE deliveries SET status = 'later'");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS[2..]);
     is_upgraded(store);
 }

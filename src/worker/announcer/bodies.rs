@@ -22,6 +22,9 @@ struct Numbers {
     sent: u64,
     /// Those of `sent` that are of dry-run mode.
     dry_run: u64,
+    /// Mails that were sent and have come back already.
+    bounced: u64,
+    complained: u64,
     failed: u64,
     skipped: u64,
     deferred: u64,
@@ -115,8 +118,19 @@ pub(super) fn failed(record: &NotificationRecord, failure: &Failure, key: Option
 
 impl From<&Tally> for Numbers {
     fn from(tally: &Tally) -> Self {
-        let Tally { participants, sent, dry_run, failed, skipped, deferred, pending, .. } = *tally;
-        Self { participants, sent, dry_run, failed, skipped, deferred, pending }
+        let Tally {
+            participants,
+            sent,
+            dry_run,
+            bounced,
+            complained,
+            failed,
+            skipped,
+            deferred,
+            pending,
+            ..
+        } = *tally;
+        Self { participants, sent, dry_run, bounced, complained, failed, skipped, deferred, pending }
     }
 }
 

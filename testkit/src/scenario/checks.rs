@@ -47,13 +47,13 @@ impl Scenario {
         assert_eq!(self.smtp.log().violations, Vec::<String>::new());
     }
 
-    /// Checks that exactly those recipients got a mail that the ledger calls `sent`, at the right address.
+    /// Checks that exactly those recipients got a mail that the ledger calls `sent`, or that came back, at the right address.
     #[track_caller]
     pub fn check_ledger_matches_relay(&self) {
         let deliveries = self.ledger.deliveries();
         let in_ledger: BTreeSet<(String, String)> = deliveries
             .iter()
-            .filter(|row| row.status == "sent")
+            .filter(|row| ["sent", "bounced", "complained"].contains(&row.status.as_str()))
             .map(|row| {
                 let id = self.ledger.message_id(row.notification_id, row.participant_id);
                 (id, row.email.clone().unwrap())

@@ -120,6 +120,7 @@ impl Model {
                 State::Decided(Status::Sent) => tally.sent += 1,
                 State::Decided(Status::Failed) => tally.failed += 1,
                 State::Decided(Status::Skipped) => tally.skipped += 1,
+                State::Decided(status) => panic!("no mail came back: {status}"),
             }
             tally.participants += 1;
         }

@@ -40,10 +40,10 @@ pub fn an_unknown_word_is_an_error_that_names_its_row(store: &Store) {
         execute(store, &format!("UPDATE notifications SET {column} = '{known}'"));
     }
     record(store, &notification, Status::Sent, [1]);
-    execute(store, "UPDATE deliveries SET status = 'bounced'");
+    execute(store, "UPDATE deliveries SET status = 'later'");
     let error = store.tally(&notification).unwrap_err().to_string();
     assert!(
-        error.contains(&format!("notification {id} has the unknown status of a delivery \"bounced\"")),
+        error.contains(&format!("notification {id} has the unknown status of a delivery \"later\"")),
         "{error}"
     );
 }
