@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::bounces::BouncesArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::import::ImportArgs;
@@ -18,7 +19,7 @@ use crate::commands::suppressions::SuppressionsCommand;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    check, dead_letters, import, migrate, preview, publish, purge, retry, seed, send_test, status,
+    bounces, check, dead_letters, import, migrate, preview, publish, purge, retry, seed, send_test, status,
     suppressions, templates, worker,
 };
 use crate::config::Config;
@@ -139,7 +140,7 @@ Examples:
   fanmail publish --payload @notices.json --outbox"
     )]
     Publish(Box<PublishArgs>),
-    /// Show workers, and for each notification: participants = sent + failed + skipped + deferred + pending
+    /// Show workers, and for each notification: participants = sent + bounced + complained + failed + skipped + deferred + pending
     ///
     /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
     /// What needs attention, and what to do about it, is printed below the table (on standard error).
@@ -186,6 +187,9 @@ Examples:
   fanmail purge --older-than 90d --dry-run
   fanmail purge --older-than 90d")]
     Purge(PurgeArgs),
+    /// Read mails that came back, and complaints: one from standard input, or those of a mailbox
+    #[command(long_about = bounces::ABOUT, after_help = bounces::EXAMPLES)]
+    Bounces(BouncesArgs),
     /// Show a mail without sending it
     ///
     /// Prints headers and text, and writes the HTML to a file. With --event, the mail is about that event of the database, for its first
@@ -201,17 +205,7 @@ Examples:
   fanmail preview --all --out gallery --open")]
     Preview(PreviewArgs),
     /// Send one mail to one address, through the relay
-    ///
-    /// The mail is the one that a participant would get: of an event in the database, or a made-up one. It goes to --to and nowhere
-    /// else, and no notification is begun: the ledger is unchanged, and no broker is needed. Prints what the relay said, the
-    /// Message-ID, and what to look at in the mailbox. Each run sends a mail.
-    ///
-    /// In dry-run mode (EMAIL_DUMMY_MODE=True) it is refused, or written to EMAIL_OUTBOX_DIR. EMAIL_REDIRECT_TO and EMAIL_ALLOW_DOMAINS hold
-    /// here, too.
-    #[command(after_help = "\
-Examples:
-  fanmail send-test --to me@example.org
-  fanmail send-test --to me@example.org --type CANCELLED --event 123 --participant 42 --locale de")]
+    #[command(long_about = send_test::ABOUT, after_help = send_test::EXAMPLES)]
     SendTest(SendTestArgs),
     /// Test everything that the configuration names: templates, routes, database, broker, relay
     ///
@@ -289,6 +283,7 @@ impl Cli {
             Command::Status(args) => status::run(args, config),
             Command::Retry(args) => retry::run(args, config),
             Command::Purge(args) => purge::run(args, config),
+            Command::Bounces(args) => bounces::run(args, config),
             Command::Preview(args) => preview::run(args, config),
             Command::SendTest(args) => send_test::run(args, config),
             Command::Check(args) => check::run(args, config, environment),

@@ -1,6 +1,7 @@
 //! One file a verb: its arguments, and a function that reads from top to bottom.
 
 pub mod arguments;
+pub mod bounces;
 pub mod check;
 pub mod dead_letters;
 pub mod import;

@@ -12,6 +12,9 @@ pub const FAILED: u8 = 1;
 /// The command line or the configuration is wrong: the same command fails until a person changes something.
 pub const MISCONFIGURED: u8 = 2;
 
+/// `EX_TEMPFAIL` of sysexits.h, for a mail server that passes a mail on: it tries again later.
+pub const TRY_AGAIN: u8 = 75;
+
 /// An error that knows the exit code of the process.
 pub trait HasExitCode {
     /// [`FAILED`] or [`MISCONFIGURED`].

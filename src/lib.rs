@@ -5,6 +5,7 @@
 //! the modules; it is no public API.
 
 pub mod app;
+pub mod bounces;
 pub mod broker;
 pub mod channels;
 pub mod cli;

@@ -15,7 +15,7 @@ use fanmail::config::Config;
 use fanmail::config::environment::{DotenvError, Environment};
 use fanmail::config::problem::ConfigErrors;
 use fanmail::content::error::TemplateError;
-use fanmail::exit_code::{FAILED, HasExitCode, exit};
+use fanmail::exit_code::{FAILED, HasExitCode, TRY_AGAIN, exit};
 use fanmail::http::server::HttpError;
 use fanmail::observe::logging::{self, LogError};
 use fanmail::routes::error::RoutesError;
@@ -24,7 +24,13 @@ use fanmail::text::clean::printable;
 use signal_hook::consts::{SIGHUP, SIGPIPE};
 
 fn main() {
-    exit(run(&Cli::parse()).unwrap_or_else(|error| report(&error)))
+    let cli = Cli::parse();
+    exit(run(&cli).unwrap_or_else(|error| {
+        let code = report(&error);
+        // A mail server waits for it: it has to try again, whatever fails.
+        let is_mail_pipe = matches!(&cli.command, Command::Bounces(args) if args.is_pipe());
+        if is_mail_pipe { ExitCode::from(TRY_AGAIN) } else { code }
+    }))
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {

@@ -2,6 +2,7 @@
 //! knows no terminal and prints nothing.
 
 pub mod advice;
+pub mod bounces;
 pub(crate) mod naming;
 pub mod notifications;
 pub mod outbox;

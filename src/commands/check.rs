@@ -15,10 +15,10 @@ use crate::commands::check::data::looks::Limits;
 use crate::commands::check::finding::{Finding, with_causes};
 use crate::config::Config;
 use crate::config::environment::Environment;
-use crate::domain::reminder::ReminderOffset;
 use crate::report;
 use crate::routes::Routes;
 
+mod bounces;
 mod data;
 mod finding;
 mod optional;
@@ -48,14 +48,15 @@ struct Checked<'a> {
 /// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
 type Check = (&'static str, fn(&Checked<'_>) -> Result<Finding, String>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("configuration", |checked| Ok(check_variables(checked))),
     ("templates", check_templates),
     ("routes", |checked| routes::check(checked.config)),
     ("database", check_database),
-    ("reminders", check_reminders),
+    ("reminders", |checked| reminders::check(checked.config)),
     ("broker", check_broker),
     ("relay", |checked| relay::check(&checked.config.email)),
+    ("bounces", |checked| bounces::check(checked.config)),
     ("outbox", |checked| Ok(relay::check_outbox(&checked.config.email))),
 ];
 
@@ -125,15 +126,6 @@ fn check_database(checked: &Checked<'_>) -> Result<Finding, String> {
         .with_notes(optional::note_users(&store))
         .with_notes(optional::look_at_optouts(&store, config.worker.optouts)?)
         .with_notes(report::outbox::advice(&outbox, Utc::now().naive_utc())))
-}
-
-fn check_reminders(checked: &Checked<'_>) -> Result<Finding, String> {
-    let offsets = ReminderOffset::all(&checked.config.worker.reminders);
-    if offsets.is_empty() {
-        return Ok(Finding::skipped("REMINDERS is not set"));
-    }
-    let store = database::connect_existing(checked.config).map_err(with_causes)?;
-    reminders::check(&store, &offsets)
 }
 
 fn check_broker(checked: &Checked<'_>) -> Result<Finding, String> {

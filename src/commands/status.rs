@@ -13,6 +13,7 @@ use crate::commands::arguments::Format;
 use crate::config::Config;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::report::advice;
+use crate::report::bounces;
 use crate::report::notifications::NotificationLine;
 use crate::report::outbox;
 use crate::report::table;
@@ -81,6 +82,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
     if args.format == Format::Table {
         print_to_stderr(&advice::advice(&lines, now, workers.are_running()));
+        print_to_stderr(&bounces::advice(&store.list_bounce_counts()?));
         print_to_stderr(&outbox::advice(&store.summarize_outbox(outbox::NAMED)?, now));
     }
     let problems = advice::problems(&lines);

@@ -2,6 +2,7 @@
 //! state machine makes one call and holds no sentences. Health and metrics change before the line is written: an
 //! alert that reacts to the line finds them changed. When a change is worth an event is left to its caller.
 
+pub mod bounces;
 pub mod broker;
 pub mod coalescing;
 pub mod database;

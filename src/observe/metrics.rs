@@ -4,8 +4,10 @@
 use std::fmt::Display;
 
 use crate::domain::outcome::Counts;
+use crate::observe::metrics::bounces::BounceMetrics;
 use crate::observe::metrics::values::{Counter, Gauge, RateGauge};
 
+pub mod bounces;
 pub mod values;
 
 /// Everything that is counted. One for the process, shared through an `Arc`.
@@ -31,6 +33,8 @@ pub struct Metrics {
     pub set_aside: Gauge,
     /// UPDATEDs in the ledger that wait for further ones of their event, of all workers, as this worker last counted them.
     pub coalescing: Gauge,
+    /// Mails that came back, of all workers, as this worker last counted them.
+    pub bounces: BounceMetrics,
     /// Mails whose body was written and to which no reply came (RFC 1047).
     pub ambiguous: Counter,
     /// Relay failures, probes of the open breaker included.
@@ -154,7 +158,11 @@ impl Metrics {
             .gauges()
             .into_iter()
             .map(|(name, help, value)| describe(&format!("fanmail_{name}"), "gauge", help, value));
-        counters.chain(gauges).collect()
+        let bounces = self
+            .bounces
+            .counters()
+            .map(|(name, help, number)| describe(&format!("fanmail_{name}_total"), "counter", help, number));
+        counters.chain(bounces).chain(gauges).collect()
     }
 
     /// Name, help and value of each number that goes up and down.

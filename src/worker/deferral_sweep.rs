@@ -31,7 +31,7 @@ const LIST_LIMIT: u32 = 200;
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(10)];
 /// The pause while deferrals are due that this worker cannot take: another one has them, or their fan-out still runs.
 const PAUSE_WHILE_HELD: Duration = Duration::from_secs(2);
-/// How often the deferrals are counted, for the metrics.
+/// How often the deferrals and the mails that came back are counted, for the metrics.
 const COUNT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Starts the thread. It ends soon after a shutdown is requested: mails in flight are finished and recorded, and the leases
@@ -180,6 +180,10 @@ impl DeferralSweep {
         if self.counted_at.is_none_or(|counted_at| counted_at.elapsed() >= COUNT_INTERVAL) {
             let Context { store, database_retry, metrics, .. } = &*self.context;
             metrics.deferrals.set(database_retry.until_ok(|| store.count_deferrals())?);
+            let bounces = database_retry.until_ok(|| store.list_bounce_counts())?;
+            for of in bounces {
+                metrics.bounces.set(of.result, of.number);
+            }
             self.counted_at = Some(Instant::now());
         }
         Ok(())

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use crate::app::database;
 use crate::commands::check::finding::{Finding, with_causes};
+use crate::config::Config;
 use crate::domain::reminder::ReminderOffset;
 use crate::store::Store;
 use crate::text::count::count;
@@ -17,7 +19,15 @@ const SLOW: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the events cannot be read, or their starts cannot be compared.
-pub fn check(store: &Store, offsets: &[ReminderOffset]) -> Result<Finding, String> {
+pub fn check(config: &Config) -> Result<Finding, String> {
+    let offsets = ReminderOffset::all(&config.worker.reminders);
+    if offsets.is_empty() {
+        return Ok(Finding::skipped("REMINDERS is not set"));
+    }
+    look(&database::connect_existing(config).map_err(with_causes)?, &offsets)
+}
+
+fn look(store: &Store, offsets: &[ReminderOffset]) -> Result<Finding, String> {
     let clock = store.begin_reminder_look().map_err(with_causes)?.clock;
     let started_at = Instant::now();
     let mut found = 0;
