@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod network;
 pub mod ports;
+pub mod postfix;
 pub mod process;
 pub mod program;
 pub mod properties;

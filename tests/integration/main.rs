@@ -7,6 +7,7 @@ mod ack_barrier;
 mod ack_timeout;
 mod any_text;
 mod bindings;
+mod bounces;
 mod broker_hosts;
 mod broker_restarts;
 mod broker_tls;

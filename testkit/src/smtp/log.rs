@@ -9,6 +9,8 @@ use std::time::Instant;
 pub struct ReceivedMail {
     /// The Message-ID header with its angle brackets; empty when there is none.
     pub message_id: String,
+    /// The sender of the envelope.
+    pub sender: String,
     /// The recipient of the envelope.
     pub recipient: String,
     /// When the dot was read.

@@ -35,6 +35,7 @@ pub(super) struct Session {
 #[derive(Default)]
 struct Transaction {
     eight_bit: bool,
+    sender: String,
     recipient: Option<String>,
     refused: bool,
     /// Whether the server asks for a body although it has refused the recipient.
@@ -189,7 +190,7 @@ impl Session {
             self.out_of_order("MAIL before EHLO, or within a transaction");
         } else if self.shared.capabilities.credentials.is_some() && !self.authenticated {
             self.connection.reply("530 5.7.0 Authentication required");
-        } else if let Some((_, parameters)) = self.path(command, "MAIL FROM:<") {
+        } else if let Some((sender, parameters)) = self.path(command, "MAIL FROM:<") {
             self.check_parameters(&parameters);
             if let Some(refusal) = self.shared.policy_reply(Step::Mail, "") {
                 self.connection.reply(refusal);
@@ -197,6 +198,7 @@ impl Session {
             }
             self.transaction = Some(Transaction {
                 eight_bit: parameters.contains("BODY=8BITMIME"),
+                sender,
                 ..Transaction::default()
             });
             self.connection.reply("250 2.1.0 OK");

@@ -12,7 +12,7 @@ use crate::smtp::step_fault::Step;
 
 impl Session {
     pub(super) fn data(&mut self) -> io::Result<Next> {
-        let (recipient, eight_bit) = match &self.transaction {
+        let (sender, recipient, eight_bit) = match &self.transaction {
             None => {
                 self.connection.reply("503 5.5.1 MAIL first");
                 return Ok(Next::Continue);
@@ -31,8 +31,8 @@ impl Session {
                 self.connection.reply("554 5.5.1 No valid recipients");
                 return Ok(Next::Continue);
             }
-            Some(Transaction { recipient: Some(recipient), eight_bit, .. }) => {
-                (recipient.clone(), *eight_bit)
+            Some(Transaction { sender, recipient: Some(recipient), eight_bit, .. }) => {
+                (sender.clone(), recipient.clone(), *eight_bit)
             }
         };
         if let Some(refusal) = self.shared.policy_reply(Step::Data, &recipient) {
@@ -59,7 +59,7 @@ impl Session {
         let raw = self.read_body(eight_bit)?;
         self.transaction = None;
         self.mails += 1;
-        self.answer(recipient, raw)
+        self.answer(sender, recipient, raw)
     }
 
     /// Reads up to the final dot and unstuffs the dots (RFC 5321 section 4.5.2).
@@ -89,7 +89,7 @@ impl Session {
         Ok(raw)
     }
 
-    fn answer(&mut self, recipient: String, mut raw: Vec<u8>) -> io::Result<Next> {
+    fn answer(&mut self, sender: String, recipient: String, mut raw: Vec<u8>) -> io::Result<Next> {
         let (at, message_id) = (Instant::now(), header(&raw, "Message-ID"));
         let (folder, discards_bodies) = {
             let settings = self.shared.settings();
@@ -117,6 +117,7 @@ impl Session {
         };
         let index = self.shared.record(ReceivedMail {
             message_id,
+            sender,
             recipient,
             at,
             raw: raw.into(),
