@@ -31,4 +31,5 @@ pub mod superseding;
 pub mod suppression;
 pub mod time_zone;
 pub mod times;
+pub mod unsubscribe_token;
 pub mod user;
