@@ -42,6 +42,12 @@ fn compose(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn unsubscribe_link(bencher: Bencher<'_, '_>) {
+    let mails = Mails::new();
+    bencher.bench_local(|| mails.link());
+}
+
+#[divan::bench]
 fn dot_stuff(bencher: Bencher<'_, '_>) {
     let mut mails = Mails::new();
     let content = mails.compose(mails.render()).as_received();

@@ -25,6 +25,8 @@ pub enum Part {
     Render,
     /// Composing a mail from the rendered texts.
     Compose,
+    /// Making the link of a mail that unsubscribes.
+    Link,
     /// Dot-stuffing a mail.
     DotStuff,
     /// Signing a mail with DKIM and an Ed25519 key. An RSA key is made with another number of instructions each time.
@@ -41,10 +43,11 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Decode,
         Self::Render,
         Self::Compose,
+        Self::Link,
         Self::DotStuff,
         Self::Sign,
         Self::PageRead,
@@ -78,6 +81,10 @@ impl Part {
     pub fn run(self, times: u64) {
         match self {
             Self::Decode => repeat(times, || Message::decode(black_box(BODY), EventKeyType::Number)),
+            Self::Link => {
+                let mails = Mails::new();
+                repeat(times, || mails.link());
+            }
             Self::Render => {
                 let mails = Mails::new();
                 repeat(times, || mails.render());
@@ -127,6 +134,7 @@ impl fmt::Display for Part {
             Self::Decode => "decode",
             Self::Render => "render",
             Self::Compose => "compose",
+            Self::Link => "unsubscribe link",
             Self::DotStuff => "dot-stuff",
             Self::Sign => "DKIM signature, Ed25519",
             Self::PageRead => "page read, 100 people",

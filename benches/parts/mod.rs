@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use fanmail::channels::email::compose::Composer;
 use fanmail::channels::email::compose::notification_headers::NotificationHeaders;
+use fanmail::channels::email::compose::unsubscribe_links::UnsubscribeLinks;
 use fanmail::channels::email::compose::wire_format::DotStuffed;
 use fanmail::channels::email::mail::Mail;
 use fanmail::channels::email::signing::Signing;
@@ -14,7 +15,9 @@ use fanmail::config::Config;
 use fanmail::config::content::ContentConfig;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::reach::Reach;
+use fanmail::config::email::unsubscribe::{UnsubscribeConfig, UnsubscribeUrl};
 use fanmail::config::email::{EmailConfig, Route};
+use fanmail::config::secret::Secret;
 use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
 use fanmail::domain::content::Content;
@@ -67,12 +70,18 @@ impl Mails {
             rate: None,
             reach: Reach::default(),
             dkim: None,
+            unsubscribe: None,
         };
         let templates = Templates::load(&ContentConfig::default()).unwrap();
         let notification_context =
             templates.notification_context(&NotificationFacts::of_event(Kind::Updated, event())).unwrap();
         let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
-        let composer = Composer::new(&config, &installation);
+        let links = UnsubscribeConfig {
+            url: UnsubscribeUrl::parse("https://events.example.org/unsubscribe").unwrap(),
+            secrets: vec![Secret::new("0123456789abcdef0123456789abcdef".to_owned())],
+        };
+        let links = UnsubscribeLinks::about_nobody(&links);
+        let composer = Composer::new(&config, &installation).with_links(Some(links));
         let headers = NotificationHeaders::new(NotificationId(1), Kind::Updated, Some(EVENT));
         Self { templates, notification_context, composer, headers, participant: sample::ada() }
     }
@@ -80,6 +89,12 @@ impl Mails {
     /// Renders the templates.
     pub fn render(&self) -> Content {
         self.templates.render(&self.notification_context, &self.participant).unwrap()
+    }
+
+    /// Makes the link that unsubscribes. The other parts have none.
+    pub fn link(&self) -> String {
+        let address = self.participant.email.as_deref().unwrap();
+        self.composer.unsubscribe_link(&self.headers, &self.participant, address).unwrap()
     }
 
     /// Composes a mail of its content.

@@ -11,6 +11,9 @@ use crate::content::renderer::Templates;
 use crate::domain::address_hash::AddressKey;
 use crate::domain::installation::Installation;
 use crate::routes::Routes;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::worker::database_retry::DatabaseRetry;
 
 /// The built-in templates, with those of `TEMPLATES_DIR` in their place. Logs what was found there.
 ///
@@ -41,6 +44,21 @@ pub fn templates_for(config: &ContentConfig, routes: Option<&Routes>) -> Result<
 pub fn load_templates(config: &ContentConfig, routes: Option<&Routes>) -> Result<Templates, TemplateError> {
     let folders = routes.map(Routes::folders).unwrap_or_default();
     Templates::load_with(config, &folders)
+}
+
+/// The key of address hashes, if mails have some. Waits for a database that is away; at a shutdown there is no key.
+///
+/// # Errors
+/// When waiting does not help.
+pub fn address_key(
+    config: &EmailConfig,
+    store: &Store,
+    database_retry: &DatabaseRetry,
+) -> Result<Option<AddressKey>, StoreError> {
+    if config.bounce_address.is_none() && config.unsubscribe.is_none() {
+        return Ok(None);
+    }
+    database_retry.while_transient(|| store.address_key()).ok().transpose()
 }
 
 /// The email channels, one for each lane: `SMTP_CONNECTIONS` of them. Logs where mails go, and how they are signed.

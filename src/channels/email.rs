@@ -14,6 +14,7 @@ use chrono::Utc;
 
 use crate::channels::email::compose::Composer;
 use crate::channels::email::compose::envelope_sender::EnvelopeSender;
+use crate::channels::email::compose::unsubscribe_links::UnsubscribeLinks;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::signing::Signing;
@@ -45,7 +46,7 @@ enum Transport {
 impl EmailChannel {
     /// The channels as configured, one for each lane: `SMTP_CONNECTIONS` of them. Each connects with its first mail. They
     /// share what they learn about the relay. With the key of address hashes, the envelope senders of `BOUNCE_ADDRESS` tell whose mail
-    /// comes back.
+    /// comes back, and the links of `UNSUBSCRIBE_URL` whose mail they are in.
     ///
     /// # Errors
     /// When the TLS library cannot be set up, or cannot use a DKIM key.
@@ -64,12 +65,16 @@ impl EmailChannel {
             None => Transport::Outbox(Outbox::new(outbox.clone())),
         };
         let envelope_sender = EnvelopeSender::new(config, address_key);
+        let links = config.unsubscribe.as_ref().zip(address_key);
+        let links = links.map(|(config, key)| UnsubscribeLinks::new(config, key.clone()));
         let channel = || {
             let signing =
                 Signing::new(config).map_err(|error| SendError::relay_failure(error.to_string()))?;
             Ok(Self {
                 templates: templates.clone(),
-                composer: Composer::new(config, installation).with_envelope_sender(envelope_sender.clone()),
+                composer: Composer::new(config, installation)
+                    .with_envelope_sender(envelope_sender.clone())
+                    .with_links(links.clone()),
                 signing,
                 transport: transport(),
             })
@@ -87,10 +92,11 @@ impl Channel for EmailChannel {
         participant: &Participant,
     ) -> Result<Mail, Verdict> {
         let address = self.composer.address_of(participant).map_err(Verdict::skipped)?;
+        let link = self.composer.unsubscribe_link(&notification.mail_headers, participant, address);
         // Transient: once the template is corrected, `fanmail retry` reaches this participant.
         let content = self
             .templates
-            .render(&notification.context, participant)
+            .render_with_link(&notification.context, participant, link.as_deref())
             .map_err(|error| Verdict::failed(Permanence::Transient, None, &error.to_string()))?;
         let date = Utc::now();
         let mut mail = self
@@ -156,6 +162,7 @@ mod tests {
             rate: None,
             reach: Reach::default(),
             dkim: None,
+            unsubscribe: None,
         };
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
         EmailChannel::for_lanes(&config, &installation, templates, None).unwrap().remove(0)

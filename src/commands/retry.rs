@@ -98,7 +98,7 @@ pub fn run(args: &RetryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let runtime = Runtime::start_with(config, move || on_exit.text())?;
     let templates = channels::templates(&config.content)?;
     let (worker_store, installation) = database::open(config)?;
-    let address_key = config.email.bounce_address.as_ref().map(|_| worker_store.address_key()).transpose()?;
+    let address_key = channels::address_key(&config.email, &worker_store, &runtime.database_retry)?;
     let channels = channels::email(&config.email, &installation, &templates, address_key.as_ref())?;
     let (threads, context) =
         runtime.start_threads(config, templates, channels, worker_store, ProcessRole::Retry)?;

@@ -10,6 +10,7 @@ use clap::Args;
 use crate::app::channels;
 use crate::channels::PreparedNotification;
 use crate::channels::email::compose::Composer;
+use crate::channels::email::compose::unsubscribe_links::UnsubscribeLinks;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::signing::Signing;
@@ -103,7 +104,9 @@ fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
     // As if of another installation: else the calendar of a tester who is a participant would take the entry of this mail, whose
     // number is larger, for newer than those of all notifications.
     let tag = format!("{}test", subject.installation.tag);
-    let mut composer = Composer::new(&config.email, &Installation { tag, ..subject.installation.clone() });
+    let links = config.email.unsubscribe.as_ref().map(UnsubscribeLinks::about_nobody);
+    let installation = Installation { tag, ..subject.installation.clone() };
+    let mut composer = Composer::new(&config.email, &installation).with_links(links);
     if let Err(reason) = composer.address_of(&participant) {
         bail!("{} is {reason}; add its domain there, or choose another address", args.to);
     }
@@ -119,7 +122,8 @@ fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
         priority: Priority::default(),
     };
     let notification = PreparedNotification::new(&notification, &facts, &templates)?;
-    let content = templates.render(&notification.context, &participant)?;
+    let link = composer.unsubscribe_link(&notification.mail_headers, &participant, &args.to);
+    let content = templates.render_with_link(&notification.context, &participant, link.as_deref())?;
     let date = Utc::now();
     let mut mail = composer.compose(&notification.mail_headers, &participant, &args.to, content, date)?;
     Signing::new(&config.email)?.sign(&mut mail, date)?;

@@ -90,7 +90,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
     };
-    let address_key = config.email.bounce_address.as_ref().map(|_| store.address_key()).transpose()?;
+    let address_key = channels::address_key(&config.email, &store, &runtime.database_retry)?;
     let channels = channels::email(&config.email, &installation, &templates, address_key.as_ref())?;
     if let Some(reach) = config.email.describe_reach() {
         events::reach::limited(&runtime.monitor.health, reach);

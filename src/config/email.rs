@@ -9,6 +9,7 @@ pub mod rate;
 pub mod reach;
 pub mod relay;
 pub mod security;
+pub mod unsubscribe;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use crate::config::email::dkim::DkimConfig;
 use crate::config::email::rate::Rate;
 use crate::config::email::reach::Reach;
 use crate::config::email::relay::Relay;
+use crate::config::email::unsubscribe::UnsubscribeConfig;
 use crate::config::reader::Reader;
 
 /// Sender and route of mails.
@@ -39,6 +41,8 @@ pub struct EmailConfig {
     pub reach: Reach,
     /// How mails are signed; `None`: they are not.
     pub dkim: Option<DkimConfig>,
+    /// The links that unsubscribe people; `None`: mails have none.
+    pub unsubscribe: Option<UnsubscribeConfig>,
 }
 
 /// How mails leave.
@@ -86,6 +90,7 @@ impl EmailConfig {
             reach: Reach::read(reader),
             dkim: DkimConfig::read(reader, &from_email),
             from_email,
+            unsubscribe: UnsubscribeConfig::read(reader),
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }

@@ -145,7 +145,9 @@ fn render_for_all(templates: &Templates, context: &NotificationContext) -> Resul
     let people =
         [sample::ada(), sample::nameless(), sample::hostile_name(), sample::link_name(), sample::far_away()];
     for participant in people {
-        templates.render(context, &Participant { locale: None, ..participant })?;
+        let participant = Participant { locale: None, ..participant };
+        templates.render(context, &participant)?;
+        templates.render_with_link(context, &participant, Some(sample::UNSUBSCRIBE_URL))?;
     }
     for tag in templates.languages().iter().filter(|_| templates.dir().is_some()) {
         templates.render(context, &Participant { locale: Some(tag.to_string()), ..sample::ada() })?;

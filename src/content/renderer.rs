@@ -145,14 +145,27 @@ impl Templates {
         Ok(NotificationContext::new(self.told(facts.clone(), Some(now))?))
     }
 
-    /// Renders the content for one participant.
+    /// Renders the content for one participant, without a link that unsubscribes.
     ///
     /// # Errors
-    /// When a template does not render with the data of this event or participant, although it did with the samples.
+    /// As [`Self::render_with_link`].
     pub fn render(
         &self,
         notification_context: &NotificationContext,
         participant: &Participant,
+    ) -> Result<Content, TemplateError> {
+        self.render_with_link(notification_context, participant, None)
+    }
+
+    /// Renders the content for one participant, with this link that unsubscribes.
+    ///
+    /// # Errors
+    /// When a template does not render with the data of this event or participant, although it did with the samples.
+    pub fn render_with_link(
+        &self,
+        notification_context: &NotificationContext,
+        participant: &Participant,
+        unsubscribe_url: Option<&str>,
     ) -> Result<Content, TemplateError> {
         let ParsedTemplates { sets, locales, .. } = &*self.inner;
         let tag = locales.tag(participant.locale.as_deref());
@@ -161,12 +174,17 @@ impl Templates {
             let details =
                 MessageDetails::read(Some(details)).map_err(|error| TemplateError(error.to_string()))?;
             let told = self.told(NotificationFacts::of_message(told.facts.kind, details), None)?;
-            return LanguageContext::new(sets, locales, &told, tag).render(sets, &told, participant);
+            return LanguageContext::new(sets, locales, &told, tag, unsubscribe_url.is_some()).render(
+                sets,
+                &told,
+                participant,
+                unsubscribe_url,
+            );
         }
-        let make = || LanguageContext::new(sets, locales, told, tag);
+        let make = || LanguageContext::new(sets, locales, told, tag, unsubscribe_url.is_some());
         match in_languages.get_or_make(tag, make) {
-            Ok(context) => context.render(sets, told, participant),
-            Err(make) => make().render(sets, told, participant),
+            Ok(context) => context.render(sets, told, participant, unsubscribe_url),
+            Err(make) => make().render(sets, told, participant, unsubscribe_url),
         }
     }
 

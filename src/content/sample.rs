@@ -9,6 +9,9 @@ use crate::domain::participant::Participant;
 
 pub mod edge_cases;
 
+/// A link that unsubscribes.
+pub const UNSUBSCRIBE_URL: &str = "https://events.example.org/unsubscribe/AQID";
+
 /// An event with all fields.
 #[must_use]
 pub fn full() -> Event {

@@ -166,8 +166,10 @@ fn leaves_blanks(source: &str) -> bool {
     let is_personal =
         |tag: &str| view::PERSONAL.iter().chain(&["__tera_context"]).any(|name| tag.contains(name));
     let just_writes = |tag: &str| {
-        let written = ["greeting", "json_ld", "if json_ld", "own_time", "if own_time"];
-        written.contains(&tag.trim_matches('-').trim())
+        let tag = tag.trim_matches('-').trim();
+        tag == "greeting"
+            || [view::JSON_LD, view::OWN_TIME, view::UNSUBSCRIBE_URL]
+                .contains(&tag.strip_prefix("if ").unwrap_or(tag))
     };
     let reads_written = |tag: &str| {
         let tag = tag.trim_start_matches('-').trim_start();
@@ -189,6 +191,7 @@ mod tests {
             "a {{- greeting -}} b{%- if json_ld %}{{ json_ld }}{% endif %}",
             "{%- if own_time %}\n    {{ own_time }}{% endif %}",
             "{# participant #}",
+            "{%- if unsubscribe_url %}<a href=\"{{ unsubscribe_url }}\">{{ text.unsubscribe }}</a>{% endif %}",
         ] {
             assert!(leaves_blanks(source), "{source}");
         }
@@ -200,6 +203,7 @@ mod tests {
             "{{ greeting }}{{ 'a' ~ greeting }}",
             "{% if not json_ld %}x{% endif %}",
             "{% if own_time and event.when %}x{% endif %}",
+            "{{ unsubscribe_url | upper }}",
             "{{ __tera_context }}",
         ] {
             assert!(!leaves_blanks(source), "{source}");

@@ -26,7 +26,7 @@ const LINE_MAX: usize = 300;
 pub(crate) const URL_MAX: usize = 2000;
 
 /// The variables that a template may use.
-pub(crate) const VARIABLES: [&str; 26] = [
+pub(crate) const VARIABLES: [&str; 27] = [
     "event",
     "participant",
     "kind",
@@ -50,6 +50,7 @@ pub(crate) const VARIABLES: [&str; 26] = [
     "was",
     JSON_LD,
     OWN_TIME,
+    UNSUBSCRIBE_URL,
     TEXT,
     "greeting",
     "locale",
@@ -65,7 +66,7 @@ pub(crate) const METADATA: &str = "metadata";
 pub(crate) const TEXT: &str = "text";
 
 /// Those that are not the same for all mails of a notification in one language.
-pub(crate) const PERSONAL: [&str; 4] = ["participant", "greeting", JSON_LD, OWN_TIME];
+pub(crate) const PERSONAL: [&str; 5] = ["participant", "greeting", JSON_LD, OWN_TIME, UNSUBSCRIBE_URL];
 
 /// Those that are not the same in all languages. A template that has none of them has its words in it.
 pub(crate) const OF_LANGUAGE: [&str; 3] = [TEXT, "greeting", "locale"];
@@ -78,6 +79,9 @@ pub(crate) const JSON_LD: &str = "json_ld";
 
 /// The time of the event by the participant's own clocks.
 pub(crate) const OWN_TIME: &str = "own_time";
+
+/// Where the participant says that they want no more such mails.
+pub(crate) const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
 
 /// The fields of `event`.
 pub(crate) const EVENT: [&str; 29] = [

@@ -25,6 +25,12 @@ impl AddressKey {
         (bytes.len() == KEY_LENGTH).then(|| Self(HmacKey::new(&bytes)))
     }
 
+    /// A key of no installation.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self(HmacKey::new(&[]))
+    }
+
     /// The hash of an address in any form; `None` if no mail can be sent to it.
     #[must_use]
     pub fn hash(&self, address: &str) -> Option<AddressHash> {

@@ -15,6 +15,8 @@ pub struct Content {
     pub parts: Vec<ContentPart>,
     /// The event for the calendar of the participant, if the message is about one.
     pub calendar: Option<Arc<CalendarEntry>>,
+    /// Where the participant says that they want no more such mails.
+    pub unsubscribe_url: Option<String>,
 }
 
 /// One form of the message.

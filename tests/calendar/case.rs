@@ -44,6 +44,7 @@ impl Case {
             bounce_address: None,
             reach: Reach::default(),
             dkim: None,
+            unsubscribe: None,
             connections: 1,
             rate: None,
         };

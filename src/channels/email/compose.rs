@@ -9,6 +9,7 @@ pub(crate) mod line_counts;
 pub(crate) mod mailbox;
 pub mod notification_headers;
 pub(crate) mod part;
+pub mod unsubscribe_links;
 pub mod wire_format;
 
 use std::iter;
@@ -21,6 +22,7 @@ use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::{address_alone, mailbox};
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::channels::email::compose::part::{EncodedPart, PartEncoder};
+use crate::channels::email::compose::unsubscribe_links::UnsubscribeLinks;
 use crate::channels::email::compose::wire_format::DotStuffed;
 use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
@@ -60,6 +62,7 @@ pub struct Composer {
     reach: Reach,
     parts: PartEncoder,
     calendar: CalendarEncoder,
+    links: Option<UnsubscribeLinks>,
 }
 
 impl Composer {
@@ -85,6 +88,7 @@ impl Composer {
             reach: config.reach.clone(),
             parts: PartEncoder::default(),
             calendar: CalendarEncoder::new(&config.from_name, &config.from_email, &installation.tag),
+            links: None,
         }
     }
 
@@ -92,6 +96,24 @@ impl Composer {
     #[must_use]
     pub fn with_envelope_sender(self, envelope_sender: EnvelopeSender) -> Self {
         Self { envelope_sender, ..self }
+    }
+
+    /// The same, whose mails have these links that unsubscribe.
+    #[must_use]
+    pub fn with_links(self, links: Option<UnsubscribeLinks>) -> Self {
+        Self { links, ..self }
+    }
+
+    /// The link that unsubscribes from such mails whoever gets them at `address`, or where they are redirected to. Their content shows it.
+    #[must_use]
+    pub fn unsubscribe_link(
+        &self,
+        notification: &NotificationHeaders,
+        participant: &Participant,
+        address: &str,
+    ) -> Option<String> {
+        let address = self.reach.redirect_to.as_deref().unwrap_or(address);
+        self.links.as_ref()?.link(notification.kind, notification.event_id, participant, address)
     }
 
     /// The address of a participant who may get mails. An invalid one is left to [`Self::compose`].
@@ -151,6 +173,9 @@ impl Composer {
         let of_notification = notification.encoded(&self.tag, &self.domain);
         mail.lines(&of_notification.thread_lines(participant, &self.suffix));
         mail.lines(&of_notification.lines);
+        if let Some(url) = &content.unsubscribe_url {
+            mail.lines(&unsubscribe_links::header_lines(url));
+        }
         mail.line_of(&["Content-Language: ", &content.language]);
         mail.line("MIME-Version: 1.0");
         // Outlook looks for a calendar entry in the first part only, so that is the alternatives.

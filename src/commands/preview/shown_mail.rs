@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::channels::email::compose::Composer;
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
+use crate::channels::email::compose::unsubscribe_links::UnsubscribeLinks;
 use crate::channels::email::mail::Mail;
 use crate::channels::email::mail_signer::SigningError;
 use crate::channels::email::signing::Signing;
@@ -47,8 +48,9 @@ impl Composing {
     /// When OpenSSL cannot use a DKIM key.
     pub fn new(config: &Config, installation: &Installation) -> Result<Self, SigningError> {
         let email = &config.email;
+        let links = email.unsubscribe.as_ref().map(UnsubscribeLinks::about_nobody);
         Ok(Self {
-            composer: Composer::new(email, installation),
+            composer: Composer::new(email, installation).with_links(links),
             signing: Signing::new(email)?,
             from: with_name(&email.from_name, &email.from_email),
         })
@@ -68,8 +70,10 @@ impl Composing {
         let event_id = facts.event.as_ref().map(|event| event.id);
         let headers = NotificationHeaders::new(NOTIFICATION, facts.kind, event_id);
         let in_common = templates.notification_context_at(facts, date)?;
-        let content = templates.render(&in_common, participant)?;
-        let mail = match self.composer.address_of(participant) {
+        let address = self.composer.address_of(participant);
+        let link = self.composer.unsubscribe_link(&headers, participant, address.unwrap_or_default());
+        let content = templates.render_with_link(&in_common, participant, link.as_deref())?;
+        let mail = match address {
             Err(reason) => Err(reason.to_owned()),
             Ok(address) => self
                 .composer

@@ -12,6 +12,8 @@ pub(super) const GREETING: &str = "\0g\0";
 pub(super) const JSON_LD: &str = "\0j\0";
 /// Stands for the time of the event by the participant's own clocks.
 pub(super) const OWN_TIME: &str = "\0o\0";
+/// Stands for the link that unsubscribes the participant.
+pub(super) const UNSUBSCRIBE_URL: &str = "\0u\0";
 
 /// A part with blanks.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ enum Blank {
     Greeting,
     JsonLd,
     OwnTime,
+    UnsubscribeUrl,
 }
 
 /// What blanks are filled with, for one participant.
@@ -39,6 +42,8 @@ pub(super) struct Personal<'a> {
     pub json_ld: &'a str,
     /// The time by their own clocks.
     pub own_time: &'a str,
+    /// The link that unsubscribes, as this part writes it.
+    pub unsubscribe_url: &'a str,
 }
 
 impl Blanks {
@@ -57,6 +62,7 @@ impl Blanks {
                 GREETING => Blank::Greeting,
                 JSON_LD => Blank::JsonLd,
                 OWN_TIME => Blank::OwnTime,
+                UNSUBSCRIBE_URL => Blank::UnsubscribeUrl,
                 _ => return None,
             };
             rest = &found[mark.len()..];
@@ -75,9 +81,9 @@ impl Blanks {
 
     /// The part for somebody. `None` if it would not be as if it were rendered with this.
     pub fn fill(&self, personal: Personal<'_>) -> Option<String> {
-        let Personal { greeting, json_ld, own_time } = personal;
+        let Personal { greeting, json_ld, own_time, unsubscribe_url } = personal;
         let length: usize = self.before.iter().map(|(text, ..)| text.len()).sum();
-        let values = 2 * greeting.len() + json_ld.len() + own_time.len();
+        let values = 2 * greeting.len() + json_ld.len() + own_time.len() + unsubscribe_url.len();
         let mut part = String::with_capacity(length + self.rest.len() + values);
         for (text, blank, indent) in &self.before {
             part.push_str(text);
@@ -85,6 +91,7 @@ impl Blanks {
                 Blank::Greeting => greeting,
                 Blank::JsonLd => json_ld,
                 Blank::OwnTime => own_time,
+                Blank::UnsubscribeUrl => unsubscribe_url,
             };
             match self.media_type {
                 // Lines of its own are wrapped and spaced together with those around them.
@@ -105,19 +112,24 @@ mod tests {
     use super::*;
 
     fn filled(media_type: MediaType, text: &str, greeting: &str) -> Option<String> {
-        let personal = Personal { greeting, json_ld: "{}", own_time: "12:00" };
+        let unsubscribe_url = "https://x.example/?a";
+        let personal = Personal { greeting, json_ld: "{}", own_time: "12:00", unsubscribe_url };
         Blanks::new(media_type, text)?.fill(personal)
     }
 
     #[test]
     fn html_is_filled_anywhere_and_text_on_lines_of_its_own() {
-        let html = "<p>\0g\0</p><script>\0j\0</script>\0g\0";
-        let expected = "<p>Hi,</p><script>{}</script>Hi,";
+        let html = "<p>\0g\0</p><script>\0j\0</script>\0g\0<a href=\"\0u\0\">";
+        let expected = "<p>Hi,</p><script>{}</script>Hi,<a href=\"https://x.example/?a\">";
         assert_eq!(filled(MediaType::Html, html, "Hi,").as_deref(), Some(expected));
         assert_eq!(filled(MediaType::Plain, "a\n\0g\0  \n\n\nb", "Hi,").as_deref(), Some("a\nHi,\n\nb\n"));
         let indented = filled(MediaType::Plain, "a\n    \0o\0\n  \0g\0\nb", "Hi,");
         assert_eq!(indented.as_deref(), Some("a\n    12:00\n  Hi,\nb\n"));
-        for text in ["To \0g\0", "\0g\0!", "\0j\0", "\0x\0", "\0", "a\0g"] {
+        assert_eq!(
+            filled(MediaType::Plain, "\0g\0\n\n\n\0u\0\nb", "Hi,").as_deref(),
+            Some("Hi,\n\nhttps://x.example/?a\nb\n")
+        );
+        for text in ["To \0g\0", "See \0u\0", "\0g\0!", "\0j\0", "\0x\0", "\0", "a\0g"] {
             assert_eq!(filled(MediaType::Plain, text, "Hi,"), None, "{text:?}");
         }
         for greeting in ["", " ", "Hi,\nyou"] {

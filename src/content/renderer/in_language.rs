@@ -51,6 +51,8 @@ pub(super) struct LanguageContext {
     shows_own_time: bool,
     /// By the zones of participants: none where the clocks show the same as those of the event.
     own_times: ByKey<TimeZone, Option<Arc<OwnTime>>>,
+    /// Whether mails have a link that unsubscribes: all of a notification have one, or none.
+    has_link: bool,
     /// The subject, if it is the same for all participants.
     subject: Option<String>,
     /// The parts, if they are the same for all participants but for some blanks.
@@ -62,9 +64,19 @@ pub(super) struct LanguageContext {
 /// The parts with blanks, the plainest first.
 type Parts = Vec<(MediaType, Blanks)>;
 
+/// What a mail says to one participant alone.
+struct ToOne<'a> {
+    /// As mails may show it.
+    name: String,
+    json_ld: Value,
+    /// The time by their own clocks, if it is shown.
+    own_time: Option<Arc<OwnTime>>,
+    unsubscribe_url: Option<&'a str>,
+}
+
 impl LanguageContext {
-    /// For people with this tag.
-    pub fn new(sets: &TemplateSets, locales: &Locales, told: &Told, tag: Tag) -> Self {
+    /// For people with this tag, whose mails have a link that unsubscribes or have none.
+    pub fn new(sets: &TemplateSets, locales: &Locales, told: &Told, tag: Tag, has_link: bool) -> Self {
         let Told { facts, event_facts, folder } = told;
         let (set, tag) = choose(sets, locales, folder, tag);
         let of_set = sets.get(set);
@@ -96,6 +108,7 @@ impl LanguageContext {
         context.insert_value("locale", of_locale);
         context.insert_value(view::JSON_LD, Value::none());
         context.insert_value(view::OWN_TIME, Value::none());
+        context.insert_value(view::UNSUBSCRIBE_URL, Value::none());
         let is_to_come = *kind != Kind::Cancelled && event_facts.as_ref().is_some_and(|facts| !facts.is_past);
         let is_personal = uses.is_some_and(|uses| uses.has_personal_subject);
         let shows_json_ld = uses.is_some_and(|uses| uses.json_ld);
@@ -110,6 +123,7 @@ impl LanguageContext {
             shows_json_ld,
             shows_own_time: is_to_come && uses.is_some_and(|uses| uses.own_time),
             own_times: ByKey::default(),
+            has_link,
             subject,
             parts: None,
             parts_with_own_time: OnceLock::new(),
@@ -127,6 +141,9 @@ impl LanguageContext {
         context.insert_value(view::OWN_TIME, own_time);
         if told.event_facts.as_ref().is_some_and(|facts| self.shows_json_ld && facts.has_json_ld()) {
             context.insert_value(view::JSON_LD, Value::safe_string(blanks::JSON_LD));
+        }
+        if self.has_link {
+            context.insert_value(view::UNSUBSCRIBE_URL, Value::safe_string(blanks::UNSUBSCRIBE_URL));
         }
         let render = |template: &PartTemplate| {
             let text = self.render_part(set, template, &mut context, greeting()).ok()?;
@@ -159,20 +176,21 @@ impl LanguageContext {
         sets: &TemplateSets,
         told: &Told,
         participant: &Participant,
+        unsubscribe_url: Option<&str>,
     ) -> Result<Content, TemplateError> {
         let set = sets.get(self.set);
         let name = view::name(participant);
         let json_ld = told.event_facts.as_ref().filter(|_| self.shows_json_ld);
         let json_ld = json_ld.map_or(Value::none(), |facts| facts.json_ld(participant, &name));
         let own_time = self.own_time(told, participant);
-        let own_time = own_time.as_deref();
-        let filled = self.filled(set, told, &name, json_ld.as_str().unwrap_or_default(), own_time);
-        let (subject, parts) = match filled {
+        let to_one = ToOne { name, json_ld, own_time, unsubscribe_url };
+        let (subject, parts) = match self.filled(set, told, &to_one) {
             Some(filled) => filled,
-            None => self.rendered(set, &told.folder, participant, json_ld, own_time)?,
+            None => self.rendered(set, &told.folder, participant, to_one)?,
         };
         let calendar = told.event_facts.as_ref().and_then(|facts| facts.calendar.clone());
-        Ok(Content { language: Arc::clone(&self.language), subject, parts, calendar })
+        let unsubscribe_url = unsubscribe_url.map(str::to_owned);
+        Ok(Content { language: Arc::clone(&self.language), subject, parts, calendar, unsubscribe_url })
     }
 
     /// The time by the clocks of this participant, if it is shown and another one than that of the event.
@@ -186,16 +204,21 @@ impl LanguageContext {
         }
     }
 
-    /// Subject and parts for somebody of this name, if nothing else of them is personal.
+    /// Subject and parts for one participant, if nothing else of them is personal.
     fn filled(
         &self,
         set: &TemplateSet,
         told: &Told,
-        name: &str,
-        json_ld: &str,
-        own_time: Option<&OwnTime>,
+        to_one: &ToOne<'_>,
     ) -> Option<(String, Vec<ContentPart>)> {
         let (subject, parts) = (self.subject.clone()?, self.parts.as_ref()?);
+        if to_one.unsubscribe_url.is_some() != self.has_link {
+            return None;
+        }
+        let own_time = to_one.own_time.as_deref();
+        let json_ld = to_one.json_ld.as_str().unwrap_or_default();
+        let plain_url = to_one.unsubscribe_url.unwrap_or_default();
+        let html_url = layout::escape(plain_url);
         let with_own_time = || self.parts_with_blanks(set, told, Value::safe_string(blanks::OWN_TIME));
         let parts = match own_time {
             Some(_) => self.parts_with_own_time.get_or_init(with_own_time).as_ref()?,
@@ -203,9 +226,10 @@ impl LanguageContext {
         };
         let fill = |(media_type, blanks): &(MediaType, Blanks)| {
             let form = Form::of(*media_type);
-            let greeting = self.locale.words.greeting(form, name);
+            let greeting = &self.locale.words.greeting(form, &to_one.name);
             let own_time = own_time.map(|time| time.text(form)).unwrap_or_default();
-            let text = blanks.fill(Personal { greeting: &greeting, json_ld, own_time })?;
+            let unsubscribe_url = if form == Form::Html { &html_url } else { plain_url };
+            let text = blanks.fill(Personal { greeting, json_ld, own_time, unsubscribe_url })?;
             Some(ContentPart { media_type: *media_type, text })
         };
         Some((subject, parts.iter().map(fill).collect::<Option<_>>()?))
@@ -217,17 +241,17 @@ impl LanguageContext {
         set: &TemplateSet,
         folder: &Folder,
         participant: &Participant,
-        json_ld: Value,
-        own_time: Option<&OwnTime>,
+        to_one: ToOne<'_>,
     ) -> Result<(String, Vec<ContentPart>), TemplateError> {
-        let name = view::name(participant);
+        let ToOne { name, json_ld, own_time, unsubscribe_url } = to_one;
         let greeting = |form| self.locale.words.greeting_value(form, &name);
-        let own_time = |form| own_time.map_or_else(Value::none, |time| time.value(form));
+        let own_time = |form| own_time.as_ref().map_or_else(Value::none, |time| time.value(form));
         let mut context = self.context.clone();
         context.insert_value("participant", view::participant(participant, &name));
         context.insert_value("greeting", greeting(Form::Plain));
         context.insert_value(view::JSON_LD, json_ld);
         context.insert_value(view::OWN_TIME, own_time(Form::Plain));
+        context.insert_value(view::UNSUBSCRIBE_URL, unsubscribe_url.into());
         let subject = match &self.subject {
             Some(subject) => subject.clone(),
             None => set.subject(folder, &context)?,

@@ -26,9 +26,9 @@ const NO_ANSWERS: &str = "Auto-Submitted: auto-generated\nX-Auto-Response-Suppre
 pub struct NotificationHeaders {
     /// The notification.
     pub id: NotificationId,
-    kind: Kind,
+    pub(super) kind: Kind,
     /// The event that it is about, if it is about one.
-    event_id: Option<EventId>,
+    pub(super) event_id: Option<EventId>,
     encoded: OnceLock<EncodedHeaders>,
 }
 

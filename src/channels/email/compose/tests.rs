@@ -28,6 +28,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         rate: None,
         reach: Reach::default(),
         dkim: None,
+        unsubscribe: None,
     }
 }
 
@@ -47,7 +48,13 @@ fn christmas() -> DateTime<Utc> {
 fn simple(subject: &str, text: &str, html: &str) -> Content {
     let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
     let parts = vec![part(MediaType::Plain, text), part(MediaType::Html, html)];
-    Content { language: "en".into(), subject: subject.to_owned(), parts, calendar: None }
+    Content {
+        language: "en".into(),
+        subject: subject.to_owned(),
+        parts,
+        calendar: None,
+        unsubscribe_url: None,
+    }
 }
 
 fn named(name: &str) -> Participant {
@@ -57,14 +64,9 @@ fn named(name: &str) -> Participant {
 /// The mail that a participant of a sample event gets.
 fn sample_mail(kind: Kind, event: &Event, participant: &Participant) -> Mail {
     let templates = Templates::load(&ContentConfig::default()).unwrap();
-    let content = templates
-        .render(
-            &templates
-                .notification_context_at(&NotificationFacts::of_event(kind, event.clone()), sample::now())
-                .unwrap(),
-            participant,
-        )
-        .unwrap();
+    let facts = NotificationFacts::of_event(kind, event.clone());
+    let in_common = templates.notification_context_at(&facts, sample::now()).unwrap();
+    let content = templates.render(&in_common, participant).unwrap();
     let notification = NotificationHeaders::new(NotificationId(12), kind, Some(event.id));
     composer().compose(&notification, participant, "ada@example.com", content, christmas()).unwrap()
 }

@@ -76,7 +76,8 @@ fn signed(config: &EmailConfig, signing: &mut Signing, address: &str, texts: [&s
         ContentPart { media_type: MediaType::Plain, text },
         ContentPart { media_type: MediaType::Html, text: html },
     ];
-    let content = Content { language: "en".into(), subject: one_line(&subject), parts, calendar: None };
+    let (language, subject) = ("en".into(), one_line(&subject));
+    let content = Content { language, subject, parts, calendar: None, unsubscribe_url: None };
     let installation = Installation { tag: "8e9703b916".to_owned(), untagged_up_to: NotificationId(0) };
     let headers = NotificationHeaders::new(NotificationId(12), Kind::Updated, Some(EventId::Number(123)));
     let participant = Participant { name, ..sample::ada() };

@@ -31,6 +31,7 @@ fn composer(tag: &str) -> Composer {
         bounce_address: None,
         reach: Reach::default(),
         dkim: None,
+        unsubscribe: None,
         connections: 1,
         rate: None,
     };
@@ -40,8 +41,13 @@ fn composer(tag: &str) -> Composer {
 fn mail_by(composer: &mut Composer, number: i64, entry: &Arc<CalendarEntry>, name: &str) -> Mail {
     let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
     let parts = vec![part(MediaType::Plain, "Hello\n"), part(MediaType::Html, "<p>Hello\n")];
-    let content =
-        Content { language: "en".into(), subject: "s".to_owned(), parts, calendar: Some(Arc::clone(entry)) };
+    let content = Content {
+        language: "en".into(),
+        subject: "s".to_owned(),
+        parts,
+        calendar: Some(Arc::clone(entry)),
+        unsubscribe_url: None,
+    };
     let participant = Participant { name: name.to_owned(), ..sample::ada() };
     let date = "2026-12-01T08:30:00Z".parse().unwrap();
     let headers = NotificationHeaders::new(NotificationId(number), Kind::Updated, None);
