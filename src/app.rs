@@ -21,8 +21,10 @@ use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
 use crate::domain::session::SessionNumbers;
 use crate::exit_code::{FAILED, exit_at_once};
-use crate::http::probes;
-use crate::http::server::{self, HttpError, HttpServer};
+use crate::http;
+use crate::http::database::RequestDatabase;
+use crate::http::server::{self, HttpServer};
+use crate::http::unsubscribe::Unsubscribing;
 use crate::observe::events::routes::ToldKeys;
 use crate::observe::health::Monitor;
 use crate::observe::logging;
@@ -113,13 +115,28 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Serves `/healthz` and `/metrics`, if `HTTP_ADDR` is set.
+    /// Serves `/healthz`, `/metrics` and the page behind the links of mails, if `HTTP_ADDR` is set.
     ///
     /// # Errors
-    /// When the address is taken or is not this machine's.
-    pub fn serve_http(&self, config: &Config) -> Result<Option<HttpServer>, HttpError> {
-        let serve = |addr| server::serve(addr, probes::routes(self.monitor.clone()));
-        config.worker.http_addr.map(serve).transpose()
+    /// When the address is taken or is not this machine's, or the page does not render.
+    pub fn serve_http(
+        &self,
+        config: &Config,
+        templates: &Templates,
+        database: &RequestDatabase,
+    ) -> anyhow::Result<Option<HttpServer>> {
+        let Some(addr) = config.worker.http_addr else {
+            if config.email.unsubscribe.is_some() {
+                log::info!("HTTP_ADDR is not set: another program has to answer at UNSUBSCRIBE_URL");
+            }
+            return Ok(None);
+        };
+        let metrics = || Arc::clone(&self.monitor.metrics);
+        let unsubscribing = config.email.unsubscribe.as_ref();
+        let unsubscribing = unsubscribing
+            .map(|links| Unsubscribing::new(links, templates, database.clone(), metrics()))
+            .transpose()?;
+        Ok(Some(server::serve(addr, http::routes(self.monitor.clone(), unsubscribing))?))
     }
 
     /// Opens the database, and waits for one that is away. `None` when a shutdown is requested first.

@@ -30,5 +30,6 @@ pub mod templates_dir;
 pub(crate) mod text;
 pub(crate) mod texts;
 pub(crate) mod timing;
+pub mod unsubscribe_page;
 pub(crate) mod view;
 pub(crate) mod words;

@@ -1,5 +1,20 @@
-//! The HTTP server: what operators, probes and scrapers read over the network. It imports nothing from `worker`. It alone is async:
-//! tokio, hyper and axum are named here and nowhere else.
+//! The HTTP server: what operators, probes and scrapers read over the network, and the page on which people unsubscribe. It imports
+//! nothing from `worker`. It alone is async: tokio, hyper and axum are named here and nowhere else.
 
+use axum::Router;
+
+use crate::http::unsubscribe::Unsubscribing;
+use crate::observe::health::Monitor;
+
+mod client;
+pub mod database;
 pub mod probes;
+mod rate_limit;
 pub mod server;
+pub mod unsubscribe;
+
+/// All routes. Without links that unsubscribe there is no page for them.
+pub fn routes(monitor: Monitor, unsubscribing: Option<Unsubscribing>) -> Router {
+    let probes = probes::routes(monitor);
+    unsubscribing.into_iter().fold(probes, |routes, unsubscribing| routes.merge(unsubscribing.routes()))
+}

@@ -17,6 +17,7 @@ use crate::broker::watchdog::CallWatchdog;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::domain::reminder::ReminderOffset;
+use crate::http::database::RequestDatabase;
 use crate::observe::events;
 use crate::shutdown;
 use crate::worker::deferral_sweep;
@@ -83,13 +84,15 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     // Before anything else: in a wrong directory, nothing is as it should be.
     database::refuse_missing_default(config)?;
     let runtime = Runtime::start(config)?;
-    let http = runtime.serve_http(config)?;
     let routes = routes::load(&config.worker)?;
     let templates = channels::templates_for(&config.content, routes.as_deref())?;
+    let request_database = RequestDatabase::default();
+    let http = runtime.serve_http(config, &templates, &request_database)?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
     };
+    request_database.open(&store);
     let address_key = channels::address_key(&config.email, &store, &runtime.database_retry)?;
     let channels = channels::email(&config.email, &installation, &templates, address_key.as_ref())?;
     if let Some(reach) = config.email.describe_reach() {

@@ -89,6 +89,16 @@ impl Templates {
         self.inner.dir.as_ref()
     }
 
+    /// What mails show of the sender.
+    pub(crate) fn config(&self) -> &ContentConfig {
+        &self.inner.config
+    }
+
+    /// The words of all languages.
+    pub(crate) fn locales(&self) -> &Locales {
+        &self.inner.locales
+    }
+
     /// The languages that mails can be written in.
     pub(crate) fn languages(&self) -> Vec<Tag> {
         self.inner.locales.written()

@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::setpriority_process;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
@@ -23,9 +26,12 @@ use tokio::time::{sleep, timeout};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
+use crate::http::client::Peer;
 
 /// The name of the thread, and of those in which its blocking calls run.
 pub const THREAD: &str = "http";
+/// How far these threads step back behind others (nice): a flood of requests must not slow down mails.
+const NICE: i32 = 10;
 /// Threads for calls that block.
 const BLOCKING_THREADS: usize = 2;
 /// Connections at a time. A further one takes the place of the oldest, which is the slowest: idle clients keep out no other one. The
@@ -99,6 +105,10 @@ fn start(addr: SocketAddr, routes: Router) -> io::Result<HttpServer> {
     let limits = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_TIMEOUT);
     let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).layer(limits);
     let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
+        // Without a process, it is about this thread, and those that it starts.
+        if let Err(error) = setpriority_process(None, NICE) {
+            log::debug!("http: the thread keeps its priority: {error}");
+        }
         run(&runtime, listener, &routes, stopped);
         // A call that does not return must not hold up the worker.
         runtime.shutdown_background();
@@ -132,8 +142,8 @@ fn run(runtime: &Runtime, listener: TcpListener, routes: &Router, stopped: onesh
 async fn accept(listener: &tokio::net::TcpListener, routes: &Router, connections: &GracefulShutdown) {
     let mut running: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 log::debug!("http: {error}");
                 // Out of file descriptors, accepting fails at once and for as long: do not spin.
@@ -149,23 +159,30 @@ async fn accept(listener: &tokio::net::TcpListener, routes: &Router, connections
         {
             oldest.abort();
         }
-        running.push_back(tokio::spawn(serve_one(stream, routes.clone(), connections)).abort_handle());
+        running
+            .push_back(tokio::spawn(serve_one(stream, Peer(peer.ip()), routes, connections)).abort_handle());
     }
 }
 
 /// Serves one connection, which carries one request.
 fn serve_one(
     stream: TcpStream,
-    routes: Router,
+    peer: Peer,
+    routes: &Router,
     connections: &GracefulShutdown,
 ) -> impl Future<Output = ()> + use<> {
+    let routes = TowerToHyperService::new(routes.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD)
         .keep_alive(false)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), answer);
     let connection = connections.watch(connection);
     async move {
         match timeout(CONNECTION_TIMEOUT, connection).await {

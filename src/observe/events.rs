@@ -18,4 +18,5 @@ pub mod reminders;
 pub mod routes;
 pub mod set_aside;
 pub mod superseding;
+pub mod unsubscribing;
 pub mod without_message;

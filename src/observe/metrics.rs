@@ -73,6 +73,10 @@ pub struct Metrics {
     pub redelivered_decided: Counter,
     /// Outcomes that the ledger refused, because another worker had taken over the notification.
     pub refused_outcomes: Counter,
+    /// Times that somebody has stopped mails by the link of one.
+    pub unsubscribed: Counter,
+    /// Times that somebody has taken that back.
+    pub resubscribed: Counter,
     /// Connections to the broker after the first one.
     pub broker_reconnects: Counter,
 }
@@ -117,11 +121,7 @@ impl Metrics {
                 "Notifications completed: every participant has an outcome.",
                 &self.completed,
             ),
-            (
-                "notifications_superseded",
-                "Notifications that a newer one of their event has ended.",
-                &self.superseded,
-            ),
+            ("notifications_superseded", "Notifications that a newer one has ended.", &self.superseded),
             ("dead_letters", "Messages put into the dead-letter queue.", &self.dead_letters),
             ("messages_ignored", "Messages acked without a mail: no route matches.", &self.messages_ignored),
             ("replies", "Replies that the broker has confirmed.", &self.replies),
@@ -149,6 +149,8 @@ impl Metrics {
                 "Outcomes refused because another worker had taken over; each may be a mail sent twice.",
                 &self.refused_outcomes,
             ),
+            ("unsubscribed", "Times that somebody has stopped mails by the link of one.", &self.unsubscribed),
+            ("resubscribed", "Times that somebody has taken that back.", &self.resubscribed),
             ("broker_reconnects", "Connections to the broker after the first.", &self.broker_reconnects),
         ];
         let counters = counters.into_iter().map(|(name, help, counter)| {

@@ -8,22 +8,48 @@ use crate::process::Process;
 /// The whole response to `GET path`, with its status line; empty when the port is closed.
 pub fn get(port: u16, path: &str) -> String {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect(address).map_or_else(|_| String::new(), |stream| request(stream, path))
+    TcpStream::connect(address).map_or_else(|_| String::new(), |stream| request(stream, &get_request(path)))
 }
 
 /// The same for a worker whose `HTTP_ADDR` is `127.0.0.1:0`. Takes the address from the worker's log.
 #[track_caller]
 pub fn get_from_worker(worker: &Process, path: &str) -> String {
+    send(address_of(worker), &get_request(path))
+}
+
+/// The whole response to a request that is written as it goes over the wire.
+#[track_caller]
+pub fn send(address: SocketAddr, text: &str) -> String {
+    request(TcpStream::connect(address).unwrap(), text)
+}
+
+/// The whole response to a form that is posted.
+#[track_caller]
+pub fn post_form(address: SocketAddr, path: &str, form: &str) -> String {
+    let length = form.len();
+    let head = "Content-Type: application/x-www-form-urlencoded\r\nAccept-Language: en";
+    send(
+        address,
+        &format!("POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\nContent-Length: {length}\r\n\r\n{form}"),
+    )
+}
+
+/// Where a worker listens whose `HTTP_ADDR` is `127.0.0.1:0`.
+#[track_caller]
+pub fn address_of(worker: &Process) -> SocketAddr {
     let start = "on http://";
     worker.wait_for_log(start);
     let log = worker.log();
-    let address = log.split(start).nth(1).unwrap().split(['\n', '"']).next().unwrap().trim();
-    request(TcpStream::connect(address).unwrap(), path)
+    log.split(start).nth(1).unwrap().split(['\n', '"']).next().unwrap().trim().parse().unwrap()
 }
 
-fn request(mut stream: TcpStream, path: &str) -> String {
+fn get_request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\n\r\n")
+}
+
+fn request(mut stream: TcpStream, text: &str) -> String {
     let mut response = String::new();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
     stream.read_to_string(&mut response).unwrap();
     response
 }

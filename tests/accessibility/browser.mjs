@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 const ARGUMENTS = [
   '--headless', '--remote-debugging-pipe', '--disable-gpu', '--no-first-run', '--hide-scrollbars',
   // Nothing leaves the machine: a picture of a mail is one that does not exist.
-  '--host-resolver-rules=MAP * ~NOTFOUND', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   // As root, and in a container or a chroot with a small /dev/shm. The pages are our own.
   '--no-sandbox', '--disable-dev-shm-usage'
 ]
@@ -62,15 +62,20 @@ export function startBrowser (program, profile) {
     const call = (method, params) => send(method, params, sessionId)
     await call('Page.enable')
     await call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: scale, mobile: false })
+    /** Does what leads to another page, and waits until that is loaded. */
+    async function load (lead) {
+      const loaded = new Promise((resolve, reject) => waiting.set(`${sessionId} Page.loadEventFired`, { resolve, reject }))
+      await lead()
+      await loaded
+    }
     return {
       call,
+      load,
       /** Opens a page, and waits until it is loaded. */
-      async open (url) {
-        const loaded = new Promise((resolve, reject) => waiting.set(`${sessionId} Page.loadEventFired`, { resolve, reject }))
+      open: url => load(async () => {
         const { errorText } = await call('Page.navigate', { url })
         if (errorText) throw new Error(`${url}: ${errorText}`)
-        await loaded
-      },
+      }),
       /** Shows the page as people see it who prefer `light` or `dark`. */
       prefer: scheme =>
         call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] }),

@@ -60,7 +60,7 @@ fn look_at(what: &str, variables: &[(&str, &str)], chosen: impl Fn(&str) -> bool
 }
 
 /// What axe finds in the HTML files of a folder, of which there are so many.
-fn faults_in(folder: &Path, files: usize) -> Vec<String> {
+pub(crate) fn faults_in(folder: &Path, files: usize) -> Vec<String> {
     // scripts/lib/chromium.sh installs it.
     let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium-headless-shell".into());
     let output = Command::new(installed("bin/node"))

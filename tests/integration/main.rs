@@ -69,6 +69,7 @@ mod suppressions;
 mod systems;
 mod text_keys;
 mod unreadable_rows;
+mod unsubscribe;
 mod upgrade;
 #[cfg(feature = "mysql")]
 mod wrong_data;

@@ -18,7 +18,7 @@ pub(crate) const BRAND: [&str; 6] = ["name", "logo_url", "color", "text_color", 
 /// What the built-in frame has behind text: the page, which is darker than the card, and in dark mode the box of the facts, which
 /// is lighter than the card.
 const PAGE: Color = Color { channels: [0xee, 0xf1, 0xf6] };
-const DARK_PANEL: Color = Color { channels: [0x1f, 0x25, 0x30] };
+pub(crate) const DARK_PANEL: Color = Color { channels: [0x1f, 0x25, 0x30] };
 
 /// The variables of the sender.
 pub(crate) fn variables(config: &ContentConfig) -> [(&'static str, Value); 7] {
