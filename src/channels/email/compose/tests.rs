@@ -48,13 +48,8 @@ fn christmas() -> DateTime<Utc> {
 fn simple(subject: &str, text: &str, html: &str) -> Content {
     let part = |media_type, text: &str| ContentPart { media_type, text: text.to_owned() };
     let parts = vec![part(MediaType::Plain, text), part(MediaType::Html, html)];
-    Content {
-        language: "en".into(),
-        subject: subject.to_owned(),
-        parts,
-        calendar: None,
-        unsubscribe_url: None,
-    }
+    let (language, subject) = ("en".into(), subject.to_owned());
+    Content { language, subject, parts, calendar: None, unsubscribe_url: None }
 }
 
 fn named(name: &str) -> Participant {
