@@ -151,6 +151,32 @@ fn one_click_stops_the_mails_about_the_event_and_the_page_takes_it_back() {
 }
 
 #[test]
+fn what_people_have_stopped_is_skipped_and_a_cancellation_reaches_them_all_the_same() {
+    let scenario = started(with_links("stopped", 4));
+    let (_worker, address, paths) = sent(&scenario);
+    for (path, choice) in paths.values().zip(["event", "kind", "all"]) {
+        assert_eq!(status(&post_form(address, path, &format!("choice={choice}&do=stop"))), "200");
+    }
+    let sent = |notification: i64| {
+        scenario
+            .ledger
+            .count(&format!("deliveries WHERE notification_id = {notification} AND status = 'sent'"))
+    };
+    for (notification, kind, expected) in [(2, "UPDATED", 1), (3, "REMINDER", 2), (4, "CANCELLED", 4)] {
+        scenario.publish(kind);
+        scenario.wait_for_acks(notification);
+        assert_eq!(sent(notification.try_into().unwrap()), expected, "{kind}");
+    }
+    let skipped = "deliveries WHERE status = 'skipped' AND detail = 'unsubscribed'";
+    assert_eq!(scenario.ledger.count(skipped), 5);
+    let last = paths.values().nth(2).unwrap();
+    assert_eq!(status(&post_form(address, last, "choice=cancellations&do=stop")), "200");
+    scenario.publish("CANCELLED");
+    scenario.wait_for_acks(5);
+    assert_eq!(sent(5), 3);
+}
+
+#[test]
 fn bad_links_are_answered_alike_and_change_nothing() {
     let scenario = started(with_links("bad-links", 1));
     let (_worker, address, paths) = sent(&scenario);
