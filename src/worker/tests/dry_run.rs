@@ -43,7 +43,8 @@ fn leave_half_done(worker: &TestWorker, identity: &Identity, details: &[Option<&
     for (person, detail) in (1..).zip(details) {
         let detail = detail.map_or("NULL".to_owned(), |detail| format!("'{detail}'"));
         worker.execute(&format!(
-            "INSERT INTO deliveries VALUES ({}, {person}, 'sent', 1, 0, NULL, {detail}, '2026-01-01 00:00:00')",
+            "INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, detail, decided_at)
+             VALUES ({}, {person}, 'sent', 1, 0, {detail}, '2026-01-01 00:00:00')",
             notification.id
         ));
     }

@@ -163,7 +163,10 @@ fn what_is_set_aside_or_left_by_a_worker_is_closed_before_the_cancellation_begin
             worker.store.release_lease(lease).unwrap();
         }
     }
-    worker.execute("INSERT INTO deliveries VALUES (1, 2, 'sent', 1, 0, NULL, NULL, '2026-01-01 00:00:00')");
+    worker.execute(
+        "INSERT INTO deliveries (notification_id, participant_id, status, attempts, permanent, decided_at)
+         VALUES (1, 2, 'sent', 1, 0, '2026-01-01 00:00:00')",
+    );
     assert!(is_completed(&open_and_run(&worker.context, &named("m3"), CANCELLED)));
     assert_eq!((assert_closed(&worker, 1, 3).skipped, worker.tally(1).sent), (4, 1));
     assert_eq!(assert_closed(&worker, 2, 3), Tally::default());
