@@ -6,6 +6,7 @@ use diesel::connection::SimpleConnection as _;
 use crate::domain::event_key_type::EventKeyType;
 use crate::domain::ids::EventId;
 use crate::store::Store;
+use crate::store::backend::any::{AnyConnection, dispatch};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::source::event_keys::EventKeys;
@@ -85,10 +86,15 @@ impl Store {
     ) -> Result<T, StoreError> {
         let keys = self.app_keys()?;
         match read(keys) {
-            Err(error) if keys.zones.exists && error.is_about_column() => match self.find_app_keys()? {
-                found if found == keys => Err(error),
-                found => read(found),
-            },
+            Err(error) if keys.zones.exists && error.is_about_column() => {
+                // The keys are left: looking at them would read rows, and one of them may fail.
+                let found = AppKeys { zones: self.find_zone_column("participants")?, ..keys };
+                if found == keys {
+                    return Err(error);
+                }
+                *lock(&self.app_keys) = Some(found);
+                read(found)
+            }
             result => result,
         }
     }
@@ -98,8 +104,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) fn find_zone_column(&self, table: &str) -> Result<ZoneColumn, StoreError> {
-        let query = format!("SELECT timezone FROM {table} WHERE 1 = 0");
-        match self.run("look for a column timezone", |connection| connection.batch_execute(&query)) {
+        let look = |connection: &mut AnyConnection| {
+            let prefix = dispatch!(connection, AnyConnection => dialect::DESCRIBE_QUERY);
+            connection.batch_execute(&format!("{prefix}SELECT timezone FROM {table} WHERE 1 = 0"))
+        };
+        match self.run("look for a column timezone", look) {
             Ok(()) => Ok(ZoneColumn { exists: true }),
             Err(error) if error.is_transient() => Err(error),
             // Where the table itself cannot be read, the next statement says so.

@@ -65,6 +65,9 @@ pub const EXACT_EMAIL: &str = "NULLIF(CAST(TRIM(CONVERT(email USING utf8mb4)) AS
 pub const IS_UNUSUAL_EMAIL: &str =
     "MAX(TRIM(CONVERT(email USING utf8mb4)) COLLATE utf8mb4_bin REGEXP '[^!-~]') = 1";
 
+/// A query for no rows evaluates none.
+pub const DESCRIBE_QUERY: &str = "";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 

@@ -64,6 +64,9 @@ pub const EXACT_EMAIL: &str = "NULLIF(btrim(encode(CASE WHEN pg_typeof(email) = 
 pub const IS_UNUSUAL_EMAIL: &str = r"bool_or(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
     THEN email::text::bytea ELSE textsend(email::text) END, 'escape')) ~ '[^!-\[\]-~]')";
 
+/// A query for no rows evaluates none.
+pub const DESCRIBE_QUERY: &str = "";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
 

@@ -76,6 +76,10 @@ pub const EXACT_EMAIL: &str = "NULLIF(trim(email), '')";
 /// Whether one of a group has something else in it than visible ASCII.
 pub const IS_UNUSUAL_EMAIL: &str = "max(trim(email) GLOB '*[^!-~]*') = 1";
 
+/// What makes a query be read and not run, to learn whether its columns exist: SQLite evaluates what is constant in a view even where no
+/// row is asked for.
+pub const DESCRIBE_QUERY: &str = "EXPLAIN ";
+
 /// Part of the binary, so that a deployment is one file.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
