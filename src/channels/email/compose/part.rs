@@ -1,6 +1,6 @@
 //! The parts of a mail, encoded, most lines of them only once: what is personal about the mails of a notification are some lines of
-//! hundreds. A part is compared with the first one like it, and takes the encoded lines that it
-//! repeats. How a text is encoded is left to `encoding`.
+//! hundreds. A part is compared with the first one like it, and takes the encoded lines that it repeats. How a text is encoded is left
+//! to `encoding`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,6 +52,7 @@ struct Alike {
     notification_id: NotificationId,
     language: Arc<str>,
     media_type: MediaType,
+    line_ends: usize,
 }
 
 /// The lines of a part, encoded one by one.
@@ -95,7 +96,8 @@ impl PartEncoder {
         part: ContentPart,
     ) -> EncodedPart {
         let (media_type, text) = (part.media_type, sanitized(part.text));
-        let alike = Alike { notification_id, language: Arc::clone(language), media_type };
+        let line_ends = memchr::memchr_iter(b'\n', text.as_bytes()).count();
+        let alike = Alike { notification_id, language: Arc::clone(language), media_type, line_ends };
         let mut kept = self.kept.iter_mut().filter(|kept| kept.alike == alike);
         let (encoding, repeated) = kept.find_map(|kept| kept.encode(&text)).unwrap_or_else(|| {
             self.kept.truncate(KEPT - 1);
@@ -139,7 +141,7 @@ impl EncodedLines {
         Self { lines, counts, encoded }
     }
 
-    /// The lines of `text` that are not those of `kept`, whose lines these are. `None` if there are many, or more or fewer lines.
+    /// The lines of `text` that are not those of `kept`, whose lines these are. `None` if there are many, or not as many in all.
     fn others(&self, kept: &str, text: &str) -> Option<Vec<OtherLine>> {
         let (mut in_kept, mut at, mut others) = (0, 0, Vec::new());
         loop {
