@@ -2,8 +2,7 @@
 //! what they say shows that they are bounces. Whose mail came back, the address that they went to says.
 
 use crate::bounces::mime::Entity;
-use crate::bounces::report::Bounce;
-use crate::bounces::status_code::StatusCode;
+use crate::bounces::report::{Bounce, Report};
 
 /// Most bytes of the text that are looked at.
 const MAX: usize = 16 * 1024;
@@ -49,25 +48,19 @@ const GIVEN_UP: [&str; 14] = [
     "returned mail",
 ];
 
-/// The bounce, if the mail is one: a mail server has sent it, and it names failed recipients or says that it has given up.
-pub fn read(mail: &Entity<'_>, parts: &[Entity<'_>]) -> Option<Bounce> {
+/// What such a mail is: a mail server has sent it, and it names failed recipients, or says that it has given up or tries further.
+pub fn read(mail: &Entity<'_>, parts: &[Entity<'_>]) -> Option<Report> {
     let failed = mail.field("x-failed-recipients").is_some();
     if !failed && !is_from_server(mail) {
         return None;
     }
     let text = words(mail, parts);
     let all = format!("{}\n{}", mail.subject(), text).to_lowercase();
-    let given_up = failed || GIVEN_UP.iter().any(|phrase| all.contains(phrase)) || is_warning_text(&all);
-    given_up.then(|| Bounce::new(StatusCode::find(&text).filter(|code| code.class != 2), text))
-}
-
-/// Whether such a mail only says that another one is late.
-pub fn is_warning(mail: &Entity<'_>, text: &str) -> bool {
-    is_warning_text(&format!("{}\n{}", mail.subject(), text).to_lowercase())
-}
-
-fn is_warning_text(text: &str) -> bool {
-    WARNINGS.iter().any(|phrase| text.contains(phrase))
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| all.contains(phrase));
+    if says(&WARNINGS) {
+        return Some(Report::Notice);
+    }
+    (failed || says(&GIVEN_UP)).then(|| Report::Bounce(Bounce::new(None, text)))
 }
 
 /// Whether a mail server has sent it: the empty sender alone is also that of an absence (RFC 3834 section 3.3).

@@ -32,7 +32,7 @@ pub fn read(mail: &Entity<'_>) -> Report {
             Delivery::Failed(status, words) => Report::Bounce(Bounce::new(status, words)),
             Delivery::NotFinal => Report::Notice,
             // Only its words are left.
-            Delivery::Unreadable => plain_bounce::read(mail, &parts).map_or(Report::Other, Report::Bounce),
+            Delivery::Unreadable => plain_bounce::read(mail, &parts).unwrap_or(Report::Other),
         };
     }
     if of_type("message/disposition-notification").is_some() {
@@ -41,12 +41,8 @@ pub fn read(mail: &Entity<'_>) -> Report {
     if automatic::is_calendar_answer(mail, &parts) {
         return Report::AutoReply;
     }
-    if let Some(bounce) = plain_bounce::read(mail, &parts) {
-        return if plain_bounce::is_warning(mail, &bounce.words) {
-            Report::Notice
-        } else {
-            Report::Bounce(bounce)
-        };
+    if let Some(report) = plain_bounce::read(mail, &parts) {
+        return report;
     }
     if automatic::is_auto_reply(mail) { Report::AutoReply } else { Report::Other }
 }

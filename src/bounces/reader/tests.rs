@@ -81,6 +81,20 @@ fn what_is_no_bounce_is_not_taken_for_one() {
 }
 
 #[test]
+fn of_a_report_without_a_status_the_words_say_what_it_is() {
+    let report = |says: &str| {
+        let raw = format!(
+            "From: MAILER-DAEMON@mx.example.net\nSubject: Mail\nContent-Type: multipart/report; boundary=b\n\n--b\n\n{says}\n--b\n\
+             Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n--b--\n"
+        );
+        read(&Entity::new(raw.as_bytes()))
+    };
+    assert!(matches!(report("It could not be delivered: 550 5.1.1 no such user"), Report::Bounce(_)));
+    assert_eq!(report("It could not be delivered yet, and will be retried."), Report::Notice);
+    assert_eq!(report("Hello"), Report::Other);
+}
+
+#[test]
 fn every_sample_is_read() {
     let known: Vec<&str> =
         BOUNCES.map(|(name, ..)| name).into_iter().chain(others().map(|(name, _)| name)).collect();
