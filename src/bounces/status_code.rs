@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::channels::email::smtp::reply::classify::speaks_of_us;
 use crate::channels::email::smtp::reply::words;
 use crate::channels::email::smtp::reply::words_of::words_of;
 
@@ -84,15 +85,14 @@ fn reply_code(words: &str) -> Option<StatusCode> {
 pub fn classify(code: Option<StatusCode>, text: &str) -> Severity {
     let words = words_of(text);
     let has = |phrases: &words::Phrases| phrases.occur_in(&words);
-    let is_about_us = || {
-        let about_us =
-            [words::BLOCKED, words::SENDER, words::RELAYING, words::HELO_NAME, words::HOST, words::ACCOUNT];
-        about_us.iter().any(has)
-    };
+    let is_about_us = || has(&words::BLOCKED) || speaks_of_us(text);
     match code.map(|code| (code.class, code.subject, code.detail)) {
-        Some((_, 7, _)) => Severity::Infrastructure,
-        // Some say 5.1.1 to a host that they block.
-        Some((5, 1, 1 | 2 | 3 | 10)) if has(&words::BLOCKED) && !has(&words::MAILBOX) => {
+        // x.1.7 and x.1.8 are about the sender.
+        Some((_, 7, _) | (_, 1, 7 | 8)) => Severity::Infrastructure,
+        // Some say 5.1.1 to a sender who is unknown or sends too much, or to a host that they block.
+        Some((5, 1, 1 | 2 | 3 | 10))
+            if speaks_of_us(text) || has(&words::BLOCKED) && !has(&words::MAILBOX) =>
+        {
             Severity::Infrastructure
         }
         Some((5, 1, 1 | 2 | 3 | 10)) => Severity::Hard,
@@ -150,6 +150,21 @@ mod tests {
             ("5.5.0", "smtp; 550 5.5.0 mailbox unavailable, DNS failure", "5.5.0", Severity::Soft),
             ("5.0.0", "smtp; 550 mailbox unavailable", "5.0.0", Severity::Soft),
             ("5.1.1", "smtp; 550 5.1.1 blocked by our policy", "5.1.1", Severity::Infrastructure),
+            (
+                "5.1.1",
+                "smtp; 550 5.1.1 <ann@example.org>: Sender address rejected: User unknown",
+                "5.1.1",
+                Severity::Infrastructure,
+            ),
+            (
+                "5.1.1",
+                "smtp; 550 5.1.1 events has sent to too many recipients this hour",
+                "5.1.1",
+                Severity::Infrastructure,
+            ),
+            ("5.1.7", "", "5.1.7", Severity::Infrastructure),
+            ("4.1.8", "smtp; 450 4.1.8 Domain not found", "4.1.8", Severity::Infrastructure),
+            ("5.0.0", "smtp; 550 Too many unknown recipients", "5.0.0", Severity::Soft),
             ("5.7.1", "smtp; 550 5.7.1 no such user", "5.7.1", Severity::Infrastructure),
             ("4.7.0", "smtp; 421 4.7.0 try again", "4.7.0", Severity::Infrastructure),
             ("5.0.0", "smtp; 554 listed at zen.spamhaus.org", "5.0.0", Severity::Infrastructure),

@@ -46,6 +46,13 @@ pub fn refuses_address(phase: Phase, code: Option<u16>, text: &str) -> bool {
     matches!(refusal.status(), Some((1, 1..=3 | 10))) && refusal.class() == Class::Permanent
 }
 
+/// Whether the words of a refusal are about us and not about the recipient: who we are, or how many mails we send.
+#[must_use]
+pub fn speaks_of_us(text: &str) -> bool {
+    let refusal = Refusal::new(Phase::Recipient, 550, text);
+    refusal.names_us() || refusal.is_per_time()
+}
+
 /// A complete reply of 4yz or 5yz.
 struct Refusal {
     phase: Phase,
