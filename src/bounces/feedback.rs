@@ -3,6 +3,7 @@
 use crate::bounces::mime::{Entity, fields_of};
 use crate::bounces::report::Report;
 use crate::text::clean::{cut, one_line};
+use crate::text::mask::mask;
 
 /// Most bytes that are read of the fields.
 const MAX: usize = 16 * 1024;
@@ -17,7 +18,8 @@ pub fn read(part: &Entity<'_>) -> Report {
     let mut fields = fields_of(text.as_bytes());
     let of_type = fields.find(|(name, _)| name.eq_ignore_ascii_case("feedback-type"));
     let Some((_, kind)) = of_type else { return Report::Other };
-    let kind = cut(one_line(&kind.to_ascii_lowercase()), TYPE_MAX);
+    // It is logged and kept: what stands there may be an address.
+    let kind = cut(mask(&one_line(&kind.to_ascii_lowercase())), TYPE_MAX);
     match kind.as_str() {
         "not-spam" | "auth-failure" => Report::Notice,
         _ => Report::Complaint(kind),

@@ -95,6 +95,13 @@ fn of_a_report_without_a_status_the_words_say_what_it_is() {
 }
 
 #[test]
+fn the_type_of_a_complaint_has_no_address() {
+    let raw = "Content-Type: message/feedback-report\n\nFeedback-Type: Abuse by ann.smith@example.com\n";
+    let expected = Report::Complaint("abuse by a***@example.com".to_owned());
+    assert_eq!(read(&Entity::new(raw.as_bytes())), expected);
+}
+
+#[test]
 fn every_sample_is_read() {
     let known: Vec<&str> =
         BOUNCES.map(|(name, ..)| name).into_iter().chain(others().map(|(name, _)| name)).collect();
