@@ -1,5 +1,7 @@
 //! The address that mails come back to: `bounces+TOKEN@example.org`. The token is all that a bounce is believed.
 
+use std::iter;
+
 use crate::bounces::feedback::original_sender;
 use crate::bounces::mime::Entity;
 use crate::domain::bounce_token::{BounceKey, BounceToken};
@@ -39,7 +41,8 @@ pub fn origin(mail: &Entity<'_>, recipient: Option<&str>, bounce_address: &str, 
     let (local, _) = bounce_address.rsplit_once('@').unwrap_or((bounce_address, ""));
     let prefix = format!("{}+", local.to_ascii_lowercase());
     let fields = FIELDS.iter().flat_map(|name| mail.fields(name));
-    let texts = recipient.map(str::to_owned).into_iter().chain(fields).chain(original_sender(mail));
+    let original = iter::once_with(|| original_sender(mail)).flatten();
+    let texts = recipient.map(str::to_owned).into_iter().chain(fields).chain(original);
     let mut origin = Origin::Foreign;
     let tokens = texts.flat_map(|text| tokens_in(&text, &prefix)).take(MAX_TOKENS);
     for token in tokens {
@@ -59,10 +62,9 @@ fn tokens_in(text: &str, prefix: &str) -> Vec<String> {
         before.is_none_or(|c| !c.is_ascii_alphanumeric() && !"!#$%&'*+-/=?^_`{|}~.".contains(c))
     };
     let token = |at: usize| {
-        let (token, _) = text[at + prefix.len()..].split_once('@')?;
-        let is_token =
-            !token.is_empty() && token.len() <= 64 && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_token.then(|| token.to_owned())
+        let rest = &text[at + prefix.len()..];
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric())?;
+        (rest[length..].starts_with('@') && (1..=64).contains(&length)).then(|| rest[..length].to_owned())
     };
     text.match_indices(prefix).map(|(at, _)| at).filter(|at| begins(*at)).filter_map(token).collect()
 }

@@ -31,19 +31,16 @@ pub fn read(part: &Entity<'_>) -> Report {
 pub fn original_sender(mail: &Entity<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for part in mail.parts() {
-        let kind = part.media_type();
-        let text = part.text(MAX);
-        let wanted = match kind.as_str() {
+        let wanted = match part.media_type().as_str() {
             "message/feedback-report" => "original-mail-from",
             "message/rfc822" | "text/rfc822-headers" | "message/rfc822-headers" | "message/global" => {
                 "return-path"
             }
             _ => continue,
         };
-        let fields = fields_of(text.as_bytes());
-        found.extend(
-            fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).take(1),
-        );
+        let text = part.text(MAX);
+        let mut fields = fields_of(text.as_bytes());
+        found.extend(fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value));
     }
     found
 }
