@@ -6,7 +6,7 @@ use crate::bounces::mime::Entity;
 use crate::bounces::reader;
 use crate::bounces::report::Report;
 use crate::bounces::status_code::Severity;
-use crate::domain::address_hash::{AddressHash, AddressKey};
+use crate::domain::address_hash::{AddressHash, AddressKey, normalized};
 use crate::domain::bounce_result::BounceResult;
 use crate::domain::bounce_token::{BounceKey, BounceToken};
 use crate::domain::outcome::Status;
@@ -105,7 +105,7 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// The address that the recipient has now, if it is the one that the mail went to.
+    /// The address that the recipient has now, if it is the one that the mail went to, as the list keeps addresses.
     fn find_address(&self, token: BounceToken) -> Result<Option<(AddressHash, String)>, StoreError> {
         let Some(record) = self.store.find_notification(token.notification_id)? else { return Ok(None) };
         let found = self.store.find_participants(&record.notification, &[token.participant_id]);
@@ -115,7 +115,8 @@ impl<'a> Intake<'a> {
         };
         let addresses = people.into_iter().filter_map(|person| person.email);
         Ok(addresses
-            .filter_map(|address| Some((self.address_key.hash(&address)?, address)))
+            .filter_map(|address| normalized(&address))
+            .map(|address| (self.address_key.hash_normalized(&address), address))
             .find(|(hash, _)| hash.as_bytes().starts_with(&token.address)))
     }
 }
