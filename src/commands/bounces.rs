@@ -2,6 +2,7 @@
 //! of each is left to `bounces`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -47,8 +48,9 @@ pub struct BouncesArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "maildir")]
     pub mbox: Option<PathBuf>,
     /// The address that the mail was delivered to, if the mail server passes it on; else it is taken from the headers
+    // Any bytes, as mail servers take them: the command line would be refused, and the mail server would send a bounce.
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["maildir", "mbox"])]
-    pub recipient: Option<String>,
+    pub recipient: Option<OsString>,
 }
 
 impl BouncesArgs {
@@ -79,7 +81,8 @@ pub fn run(args: &BouncesArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return read_mbox(&intake, file).map(|counts| print_counts(&counts));
     }
     let mail = read_stream(&mut io::stdin().lock()).context("cannot read standard input")?;
-    let result = intake.take(&mail, args.recipient.as_deref())?;
+    let recipient = args.recipient.as_ref().map(|address| address.to_string_lossy());
+    let result = intake.take(&mail, recipient.as_deref())?;
     say(&format!("1 mail: {}", result.as_str()));
     Ok(if result == BounceResult::NotYet { ExitCode::from(TRY_AGAIN) } else { ExitCode::SUCCESS })
 }

@@ -1,7 +1,9 @@
 //! Mails that come back: from a real Postfix, and in the middle of a fan-out.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 
 use testkit::postfix::Postfix;
@@ -135,6 +137,10 @@ fn what_comes_through_a_pipe_is_taken_or_tried_again() {
     let checked = scenario.run(&["check"]);
     assert!(checked.out.contains("mails come back to bounces+TOKEN@sender.example; so far: "), "{checked:?}");
 
+    let recipient = OsStr::from_bytes(b"bounces+\xff@sender.example");
+    let arguments = [OsStr::new("--recipient"), recipient];
+    assert_eq!(bounce_with(&scenario, &arguments, &mails[1].0), Some(0), "of any bytes");
+
     let there =
         scenario.environment.insert("DATABASE_URL".to_owned(), "sqlite:////nowhere/fanmail.db".to_owned());
     assert_eq!(bounce(&scenario, &mails[0].0), Some(75), "the database is away");
@@ -147,8 +153,14 @@ fn what_comes_through_a_pipe_is_taken_or_tried_again() {
 
 /// Runs `fanmail bounces` with this mail, and returns its exit code.
 fn bounce(scenario: &Scenario, mail: &str) -> Option<i32> {
+    bounce_with(scenario, &[], mail)
+}
+
+/// The same with arguments.
+fn bounce_with(scenario: &Scenario, arguments: &[&OsStr], mail: &str) -> Option<i32> {
     let mut child = Command::new(program::fanmail())
         .arg("bounces")
+        .args(arguments)
         .current_dir(scenario.dir.path())
         .env_clear()
         .envs(&scenario.environment)
