@@ -46,6 +46,8 @@ pub struct ChildGuard {
     pub child: Child,
     /// Whether the process is sent QUIT before it is killed.
     quits: bool,
+    /// Whether signals go to all of its process group.
+    is_group: bool,
 }
 
 /// How long a process may take to end after QUIT.
@@ -56,21 +58,35 @@ impl ChildGuard {
     pub fn spawn(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
         kill_at_exit(child.id());
-        Self { child, quits: false }
+        Self { child, quits: false, is_group: false }
+    }
+
+    /// The same for a process whose children, in a process group with it, would outlive it.
+    pub fn spawn_group(command: &mut Command) -> Self {
+        let child = command.process_group(0).spawn().unwrap();
+        let guard = Self { child, quits: false, is_group: true };
+        send("kill", &guard.target());
+        guard
     }
 
     /// The same for a process that ends at once, and cleans up, when it gets SIGQUIT.
     pub fn spawn_with_quit(command: &mut Command) -> Self {
         let child = command.spawn().unwrap();
         send("quit", &child.id().to_string());
-        Self { child, quits: true }
+        Self { child, quits: true, is_group: false }
+    }
+
+    /// As `kill` names it.
+    fn target(&self) -> String {
+        let sign = if self.is_group { "-" } else { "" };
+        format!("{sign}{}", self.child.id())
     }
 
     /// Sends the process a signal, such as `TERM`. It is no error when the process has ended.
     pub fn signal(&self, name: &str) {
         // The shell's own kill: minimal systems have no program of that name.
         let status = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.child.id())])
+            .args(["-c", &format!("kill -{name} {}", self.target())])
             .stderr(Stdio::null())
             .status();
         assert!(status.is_ok(), "no shell");
@@ -88,10 +104,13 @@ impl Drop for ChildGuard {
                 thread::sleep(Duration::from_millis(5));
             }
         }
+        if self.is_group {
+            self.signal("KILL");
+        }
         // Both fail only for a process that has ended.
         drop(self.child.kill());
         drop(self.child.wait());
-        cancel_kill_at_exit(self.child.id());
+        send("forget", &self.target());
     }
 }
 

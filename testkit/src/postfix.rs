@@ -48,8 +48,9 @@ postlog unix-dgram n - n - 1 postlogd
 
 /// A running Postfix. Dropping it ends it.
 pub struct Postfix {
-    folder: TempDir,
     _master: ChildGuard,
+    /// Removed when no process writes to it any more.
+    folder: TempDir,
     /// Port on loopback.
     pub port: u16,
 }
@@ -74,7 +75,7 @@ impl Postfix {
         command.env("MAIL_CONFIG", folder.path().join("config"));
         command.env("LD_LIBRARY_PATH", programs.join("lib/postfix"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut master = ChildGuard::spawn(&mut command);
+        let mut master = ChildGuard::spawn_group(&mut command);
         let log = folder.path().join("log");
         let words = || fs::read_to_string(&log).unwrap_or_default();
         wait_for_program("Postfix to listen", Duration::from_secs(30), words, || {
@@ -82,7 +83,7 @@ impl Postfix {
             assert!(ended.is_none(), "Postfix ended at once ({ended:?}):\n{}", words());
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         });
-        Some(Self { folder, _master: master, port })
+        Some(Self { _master: master, folder, port })
     }
 
     /// The Maildir of the mails to its domain.

@@ -2,6 +2,7 @@
 //! each scenario pass.
 
 mod broker;
+mod cleanup;
 mod database;
 mod database_proxy;
 mod mail_counts;
