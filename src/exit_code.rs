@@ -33,7 +33,7 @@ pub fn exit(code: ExitCode) -> ! {
     exit_at_once(number.unwrap_or(FAILED))
 }
 
-/// Ends the process, whatever its threads are doing.
+/// Ends the process while its threads run.
 ///
 /// One may be in the middle of a call of a C library. Exit handlers of such libraries do not run: they take down what the thread still
 /// uses. A worker that was stopped while it connected to PostgreSQL was ended by SIGABRT in the Kerberos library below libpq.

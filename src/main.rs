@@ -27,7 +27,7 @@ fn main() {
     let cli = Cli::parse();
     exit(run(&cli).unwrap_or_else(|error| {
         let code = report(&error);
-        // A mail server waits for it: it has to try again, whatever fails.
+        // A mail server waits for the exit code: after any failure, it has to try again.
         let is_mail_pipe = matches!(&cli.command, Command::Bounces(args) if args.is_pipe());
         if is_mail_pipe { ExitCode::from(TRY_AGAIN) } else { code }
     }))

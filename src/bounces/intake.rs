@@ -88,7 +88,7 @@ impl<'a> Intake<'a> {
         Ok(result)
     }
 
-    /// What follows for the address of the recipient. `severity` is that of a bounce; `None`: somebody has complained.
+    /// What follows for the address of the recipient. `severity` is that of a bounce; `None`: the recipient has complained.
     fn consequence(&self, token: BounceToken, severity: Option<Severity>) -> Result<Consequence, StoreError> {
         if severity == Some(Severity::Infrastructure) {
             return Ok(Consequence::Nothing);

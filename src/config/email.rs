@@ -31,7 +31,7 @@ pub struct EmailConfig {
     pub from_name: String,
     /// Address in `Reply-To:` (`REPLY_TO`); `None`: replies go to `from_email`.
     pub reply_to: Option<String>,
-    /// Where mails come back to (`BOUNCE_ADDRESS`); `None`: to `from_email`, where nobody reads them.
+    /// Where mails come back to (`BOUNCE_ADDRESS`); `None`: to `from_email`, where fanmail does not read them.
     pub bounce_address: Option<String>,
     /// Lanes, each with one connection (`SMTP_CONNECTIONS`).
     pub connections: usize,

@@ -25,7 +25,7 @@ impl UnsubscribeLinks {
         Self { url: config.url.clone(), keys, address_key }
     }
 
-    /// Links that look like others and are about nobody, for mails that are shown or tried.
+    /// Links that look like others, but stop no mails of any recipient: for mails that are shown or tried.
     #[must_use]
     pub fn about_nobody(config: &UnsubscribeConfig) -> Self {
         Self::new(config, AddressKey::sample())

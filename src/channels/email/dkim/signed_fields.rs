@@ -1,4 +1,4 @@
-//! Which fields of a header are signed (RFC 6376 section 5.4), and that nobody can add another one of a name (section 8.15).
+//! Which fields of a header are signed (RFC 6376 section 5.4), and of which names a relay can add no further one (section 8.15).
 
 use crate::channels::email::dkim::canonical::append_relaxed_field;
 
