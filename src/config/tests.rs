@@ -76,10 +76,12 @@ fn the_commented_lines_of_the_example_are_valid() {
             line.split_once('=').is_some_and(|(name, _)| !name.ends_with("_FILE") || name == "LOG_FILE")
         })
         .collect();
-    // The two logins exclude each other, and the example has no DKIM key.
+    // The two logins exclude each other, and the example has no DKIM key and no secret for links: what it had, everyone would know.
     let without = |prefix: &str| {
         let is_kept = |line: &&str| !line.starts_with(prefix) && !line.starts_with("DKIM_");
-        lines.iter().copied().filter(is_kept).collect::<Vec<_>>().join("\n")
+        let kept = lines.iter().copied().filter(is_kept).collect::<Vec<_>>().join("\n");
+        assert!(problems(&kept).starts_with("UNSUBSCRIBE_SECRET is not set"), "{kept}");
+        kept.replace("UNSUBSCRIBE_SECRET=", "UNSUBSCRIBE_SECRET=0123456789abcdef0123456789abcdef")
     };
     let all = without("SMTP_OAUTH_");
     let config = read(&all).unwrap();
@@ -87,9 +89,7 @@ fn the_commented_lines_of_the_example_are_valid() {
     assert_eq!(config.email.rate.map(Rate::interval), Some(Duration::from_millis(20)));
     assert!(config.log.file.is_some() && config.worker.http_addr.is_some());
     let real = all.replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
-    let Route::Smtp(relay) = read(&real).unwrap().email.route else {
-        panic!("not the relay");
-    };
+    let Route::Smtp(relay) = read(&real).unwrap().email.route else { panic!("not the relay") };
     assert_eq!(relay.security, Security::StartTls);
     assert!(matches!(relay.login.unwrap().method, LoginMethod::Password(_)));
     let tokens = without("SMTP_PASSWORD").replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
