@@ -27,11 +27,12 @@ pub struct Unavailable;
 pub struct RequestDatabase {
     store: Arc<OnceLock<Store>>,
     places: Arc<Semaphore>,
+    timeout: Duration,
 }
 
 impl Default for RequestDatabase {
     fn default() -> Self {
-        Self { store: Arc::default(), places: Arc::new(Semaphore::new(WAITING_MAX)) }
+        Self { store: Arc::default(), places: Arc::new(Semaphore::new(WAITING_MAX)), timeout: TIMEOUT }
     }
 }
 
@@ -45,24 +46,71 @@ impl RequestDatabase {
     /// What the query returns.
     ///
     /// # Errors
-    /// When the database is not open, is away or does not answer in time, or too many requests wait for it. The query may still run.
+    /// When the database is not open, is away or does not answer in time, or too many requests wait for it. A query that has begun may still
+    /// come to its end.
     pub async fn ask<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Unavailable)?;
         let store = self.store.get().ok_or(Unavailable)?.clone();
-        let asked = spawn_blocking(move || {
+        let mut asked = spawn_blocking(move || {
             let answer = query(&store);
             drop(place);
             answer
         });
-        match timeout(TIMEOUT, asked).await {
+        match timeout(self.timeout, &mut asked).await {
             Ok(Ok(Ok(answer))) => return Ok(answer),
             Ok(Ok(Err(error))) => log::warn!("http: a request is answered with 503: {error}"),
             Ok(Err(error)) => log::debug!("http: {error}"),
-            Err(_) => log::warn!("http: a request is answered with 503: the database does not answer"),
+            Err(_) => {
+                log::warn!("http: a request is answered with 503: the database does not answer");
+                // While it waits for a thread: its answer would come too late, and the next one later still.
+                asked.abort();
+            }
         }
         Err(Unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::config::database::{Backend, DatabaseConfig};
+
+    #[test]
+    fn a_query_that_has_not_begun_in_time_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let backend = Backend::Sqlite(dir.path().join("requests.db"));
+        let store = Store::connect(&DatabaseConfig { backend, echo: false, default_file: None }, 1).unwrap();
+        let database = RequestDatabase { timeout: Duration::from_millis(10), ..RequestDatabase::default() };
+        database.open(&store);
+        let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+        let (end, ends) = mpsc::channel();
+        let (has_ended, is_asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        runtime.block_on(async {
+            let ended = Arc::clone(&has_ended);
+            let slow = database.ask(move |_| {
+                ends.recv().unwrap();
+                ended.store(true, Ordering::SeqCst);
+                Ok(())
+            });
+            assert_eq!(slow.await, Err(Unavailable));
+            let asked = Arc::clone(&is_asked);
+            let late = database.ask(move |_| {
+                asked.store(true, Ordering::SeqCst);
+                Ok(())
+            });
+            assert_eq!(late.await, Err(Unavailable));
+            end.send(()).unwrap();
+            // In line behind both.
+            while database.ask(|_| Ok(())).await.is_err() {}
+        });
+        assert!(has_ended.load(Ordering::SeqCst) && !is_asked.load(Ordering::SeqCst));
     }
 }
