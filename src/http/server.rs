@@ -17,7 +17,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use rustix::process::setpriority_process;
+use rustix::process::nice;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
@@ -30,7 +30,7 @@ use crate::http::client::Peer;
 
 /// The name of the thread, and of those in which its blocking calls run.
 pub const THREAD: &str = "http";
-/// How far these threads step back behind others (nice): a flood of requests must not slow down mails.
+/// How far these threads step back behind the others of the process (nice): a flood of requests must not slow down mails.
 const NICE: i32 = 10;
 /// Threads for calls that block.
 const BLOCKING_THREADS: usize = 2;
@@ -105,8 +105,8 @@ fn start(addr: SocketAddr, routes: Router) -> io::Result<HttpServer> {
     let limits = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_TIMEOUT);
     let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY)).layer(limits);
     let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-        // Without a process, it is about this thread, and those that it starts.
-        if let Err(error) = setpriority_process(None, NICE) {
+        // On Linux it is about this thread, and those that it starts.
+        if let Err(error) = nice(NICE) {
             log::debug!("http: the thread keeps its priority: {error}");
         }
         run(&runtime, listener, &routes, stopped);

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
 use axum::routing::{get, post};
+use rustix::process::getpriority_process;
 
 use super::*;
 use crate::http::probes;
@@ -164,6 +165,17 @@ fn a_panic_ends_one_request_only() {
     let server = start_with(Router::new().route("/", get(panics)).route("/ok", get(|| async { "fine" })));
     assert_eq!(send(&server, "GET / HTTP/1.1\r\n\r\n"), "");
     assert!(send(&server, "GET /ok HTTP/1.1\r\n\r\n").ends_with("\r\n\r\nfine"));
+}
+
+#[test]
+fn its_threads_step_back_behind_a_process_that_has_stepped_back_itself() {
+    let of_this_thread = || getpriority_process(None).unwrap();
+    let shown = move || async move { of_this_thread().to_string() };
+    let nice_process = move || (nice(3).unwrap(), start_with(Router::new().route("/", get(shown))));
+    let (of_process, server) = thread::spawn(nice_process).join().unwrap();
+    let response = send(&server, "GET / HTTP/1.1\r\n\r\n");
+    let expected = (of_process + NICE).min(19);
+    assert!(response.ends_with(&format!("\r\n\r\n{expected}")), "{expected} {response}");
 }
 
 #[test]
