@@ -35,9 +35,9 @@ use crate::sync::lock;
 
 /// Longest form, in bytes. Those of the page have 30, that of RFC 8058 has 26, or 200 as multipart/form-data.
 const FORM_MAX: usize = 4096;
-/// What one client may ask for. Mail providers unsubscribe many people from few addresses.
+/// How often one client may look, and as often act. Mail providers unsubscribe many people from few addresses.
 const EACH: Allowance = Allowance { burst: 100.0, per_second: 10.0 };
-/// What all may ask for: each takes a few queries.
+/// How often all may: each time takes a few queries.
 const ALL: Allowance = Allowance { burst: 300.0, per_second: 50.0 };
 
 const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -53,7 +53,10 @@ struct Inner {
     pages: UnsubscribePages,
     policy: String,
     database: RequestDatabase,
-    rate_limit: Mutex<RateLimit>,
+    /// Of those who look. Scanners of mails open all links of a fan-out, and people have to be able to act meanwhile.
+    looks: Mutex<RateLimit>,
+    /// Of those who act.
+    acts: Mutex<RateLimit>,
     metrics: Arc<Metrics>,
 }
 
@@ -74,8 +77,8 @@ impl Unsubscribing {
             pages.style_hash()
         );
         let keys = TokenKeys::new(config.secrets.iter().map(Secret::expose));
-        let rate_limit = Mutex::new(RateLimit::new(EACH, ALL, Instant::now()));
-        let inner = Inner { keys, pages, policy, database, rate_limit, metrics };
+        let [looks, acts] = [(); 2].map(|()| Mutex::new(RateLimit::new(EACH, ALL, Instant::now())));
+        let inner = Inner { keys, pages, policy, database, looks, acts, metrics };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -92,6 +95,7 @@ impl Inner {
     /// What the token says, if this client may ask for it now; else what it is told.
     fn admit(
         &self,
+        rate_limit: &Mutex<RateLimit>,
         peer: Peer,
         headers: &HeaderMap,
         token: &str,
@@ -101,7 +105,7 @@ impl Inner {
             return Err((StatusCode::NOT_FOUND, PageRefusal::BadLink));
         };
         let client = client_address(peer, headers);
-        if !lock(&self.rate_limit).allows(client, Instant::now()) {
+        if !lock(rate_limit).allows(client, Instant::now()) {
             return Err((StatusCode::TOO_MANY_REQUESTS, PageRefusal::Unavailable));
         }
         Ok(token)
@@ -172,7 +176,7 @@ async fn show(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match inner.admit(peer, &headers, &token) {
+    match inner.admit(&inner.looks, peer, &headers, &token) {
         Ok(token) => inner.answer(token, None, &headers).await,
         Err((status, refusal)) => inner.refuse(status, refusal, None, &headers),
     }
@@ -185,7 +189,7 @@ async fn act(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let token = match inner.admit(peer, &headers, &token) {
+    let token = match inner.admit(&inner.acts, peer, &headers, &token) {
         Ok(token) => token,
         Err((status, refusal)) => return inner.refuse(status, refusal, None, &headers),
     };

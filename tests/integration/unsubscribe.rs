@@ -1,10 +1,8 @@
 //! Links that unsubscribe, from the mail to the list of suppressions: what mails carry, one click, the buttons of the page, bad links,
-//! rotated secrets, a database that is away, and a flood of requests beside sending.
+//! rotated secrets, and a database that is away.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::net::SocketAddr;
 
 use testkit::http::{address_of, get_from_worker, post_form, send};
 use testkit::process::Process;
@@ -14,6 +12,7 @@ use testkit::wait::wait_until;
 
 mod application;
 mod browser;
+mod limits;
 
 const URL: &str = "https://events.example.org/unsubscribe";
 const SECRET: &str = "a secret of a test that is long enough";
@@ -250,49 +249,4 @@ fn without_a_database_the_page_says_so() {
     assert!(response.contains("Please try again later"), "{response}");
     scenario.ledger.execute("ALTER TABLE elsewhere RENAME TO suppressions");
     assert_eq!(status(&post_form(address, path, "List-Unsubscribe=One-Click")), "200");
-}
-
-/// One client may not press the buttons of others all day; who comes by another way is served.
-#[test]
-fn a_client_that_asks_without_end_is_refused_and_others_are_not() {
-    let scenario = started(with_links("limits", 1));
-    let (_worker, address, paths) = sent(&scenario);
-    let (_, path) = paths.first_key_value().unwrap();
-    let ask =
-        |client: &str| send(address, &format!("GET {path} HTTP/1.1\r\nX-Forwarded-For: {client}\r\n\r\n"));
-    wait_until("a refusal", || status(&ask("203.0.113.5")) == "429");
-    assert_eq!(status(&ask("203.0.113.6")), "200");
-}
-
-/// Clients that ask for pages, post forged forms and hold connections open while a fan-out runs.
-#[test]
-fn a_flood_of_requests_holds_up_no_mail() {
-    let scenario = started(with_links("flood", 400).connections(4));
-    let (_worker, address, paths) = sent(&scenario);
-    let (_, path) = paths.first_key_value().unwrap();
-    let (is_over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let idle: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(address).ok()).collect();
-        for number in 0..4 {
-            let (is_over, requests) = (&is_over, &requests);
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    let response = match number % 2 {
-                        0 => send(address, &format!("GET {path} HTTP/1.1\r\n\r\n")),
-                        _ => post_form(address, &format!("{path}AAAA"), "List-Unsubscribe=One-Click"),
-                    };
-                    assert!(["200", "429", "404", "503"].contains(&status(&response)), "{response}");
-                    requests.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        wait_until("requests", || requests.load(Ordering::Relaxed) > 200);
-        scenario.publish("UPDATED");
-        scenario.wait_for_acks(2);
-        is_over.store(true, Ordering::Relaxed);
-        drop(idle);
-    });
-    assert_eq!(scenario.ledger.count("deliveries WHERE notification_id = 2 AND status = 'sent'"), 400);
-    assert_eq!(scenario.ledger.count("suppressions"), 0);
-    scenario.check_completed();
 }
