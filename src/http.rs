@@ -16,5 +16,8 @@ pub mod unsubscribe;
 /// All routes. Without links that unsubscribe there is no page for them.
 pub fn routes(monitor: Monitor, unsubscribing: Option<Unsubscribing>) -> Router {
     let probes = probes::routes(monitor);
-    unsubscribing.into_iter().fold(probes, |routes, unsubscribing| routes.merge(unsubscribing.routes()))
+    match unsubscribing {
+        Some(unsubscribing) => probes.merge(unsubscribing.routes()),
+        None => probes,
+    }
 }

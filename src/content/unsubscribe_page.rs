@@ -68,7 +68,7 @@ pub enum PageRefusal {
     Unavailable,
 }
 
-/// In which language somebody reads.
+/// In which language a person reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PreferredLanguage<'a> {
     /// What the link says.
@@ -85,7 +85,7 @@ pub struct UnsubscribePages {
     brand: Value,
     style: String,
     style_hash: String,
-    /// Those that are the same for everybody, so that a flood of bad links costs little.
+    /// Those that are the same for all people, so that a flood of bad links costs little.
     refusals: BTreeMap<(Tag, PageRefusal), String>,
 }
 
@@ -181,8 +181,8 @@ impl UnsubscribePages {
             ChoiceMade::Stopped => "unsubscribe_done",
             ChoiceMade::Resumed => "unsubscribe_undone",
         });
+        let title = page.event.as_ref().map(view::title).unwrap_or_default();
         let row = |(choice, state): &(UnsubscribeChoice, ChoiceState)| {
-            let title = page.event.as_ref().map(view::title).unwrap_or_default();
             let name = name(*choice, page.kind, !title.is_empty());
             view::map([
                 ("word", choice.as_str().into()),

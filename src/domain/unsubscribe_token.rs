@@ -1,5 +1,5 @@
-//! The token of a link that unsubscribes: whose mails of which kind about which event, sealed, so that nobody can make one for somebody
-//! else. It has no address in it. docs/unsubscribe.md describes it for others who read it; what follows from it is left to `http`.
+//! The token of a link that unsubscribes: whose mails of which kind about which event, sealed, so that people cannot make one for another
+//! person. It has no address in it. docs/unsubscribe.md describes it for others who read it; what follows from it is left to `http`.
 
 use std::fmt;
 use std::sync::Arc;

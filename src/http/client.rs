@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_nearby_is_believed_and_nobody_else() {
+    fn a_proxy_nearby_is_believed_and_no_other_peer() {
         for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3", "192.168.0.1", "fd00::1"] {
             assert_eq!(client(peer, &["203.0.113.9, 198.51.100.7"]), "198.51.100.7", "{peer}");
             assert_eq!(client(peer, &["203.0.113.9", "2001:db8::1"]), "2001:db8::1", "{peer}");

@@ -54,7 +54,7 @@ impl Budget {
 }
 
 impl RateLimit {
-    /// Nobody has asked yet.
+    /// No client has asked yet.
     #[must_use]
     pub fn new(each: Allowance, all: Allowance, now: Instant) -> Self {
         Self { each, all, clients: HashMap::new(), whole: Budget::full(all, now) }

@@ -73,9 +73,9 @@ pub struct Metrics {
     pub redelivered_decided: Counter,
     /// Outcomes that the ledger refused, because another worker had taken over the notification.
     pub refused_outcomes: Counter,
-    /// Times that somebody has stopped mails by the link of one.
+    /// Times that a person has stopped mails by the link of one.
     pub unsubscribed: Counter,
-    /// Times that somebody has taken that back.
+    /// Times that a person has taken that back.
     pub resubscribed: Counter,
     /// Connections to the broker after the first one.
     pub broker_reconnects: Counter,

@@ -1,4 +1,4 @@
-//! What somebody can choose on the page, and how it stands. Which scopes these are, is left to `http`.
+//! What a person can choose on the page, and how it stands. Which scopes these are, is left to `http`.
 
 use crate::domain::event::Event;
 use crate::domain::kind::Kind;
@@ -43,7 +43,7 @@ pub enum ChoiceState {
     Blocked,
 }
 
-/// What somebody has just done on the page.
+/// What the person has just done on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChoiceMade {
     /// Stopped some mails.

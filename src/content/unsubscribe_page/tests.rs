@@ -1,4 +1,4 @@
-//! The page in all languages, with whatever stands in its way.
+//! The page in all languages, with titles that look like HTML, and in the colour of a brand.
 
 use super::*;
 use crate::config::content::brand::Brand;
@@ -45,7 +45,7 @@ fn every_choice_is_a_form_of_its_own_and_nothing_is_loaded() {
 }
 
 #[test]
-fn what_is_stopped_can_be_undone_unless_somebody_else_has_stopped_it() {
+fn what_is_stopped_can_be_undone_unless_another_reason_has_stopped_it() {
     let choices = [
         (UnsubscribeChoice::All, ChoiceState::Stopped),
         (UnsubscribeChoice::Cancellations, ChoiceState::Blocked),

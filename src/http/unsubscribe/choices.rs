@@ -1,4 +1,4 @@
-//! What somebody has chosen, as the list of suppressions has it, and changing it.
+//! What a person has chosen, as the list of suppressions has it, and changing it.
 
 use crate::content::unsubscribe_page::choice::{ChoiceMade, ChoicePage, ChoiceState, UnsubscribeChoice};
 use crate::domain::kind::Kind;

@@ -1,4 +1,4 @@
-//! What somebody wants who posts a form: that of the page, or that of a mail program (RFC 8058).
+//! What a posted form asks for: that of the page, or that of a mail program (RFC 8058).
 
 use url::form_urlencoded;
 

@@ -3,7 +3,7 @@
 use crate::domain::suppression::SuppressionScope;
 use crate::observe::metrics::Metrics;
 
-/// What somebody has changed.
+/// What a person has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
     /// Mails of this scope are stopped.
@@ -12,7 +12,7 @@ pub enum Changed {
     Resumed(SuppressionScope),
 }
 
-/// Somebody has changed which mails they get. The log does not say whose address it is.
+/// A person has changed which mails they get. The log does not say whose address it is.
 pub fn changed(metrics: &Metrics, changed: Changed) {
     match changed {
         Changed::Stopped(scope) => {
