@@ -73,7 +73,7 @@ impl Postfix {
         let mut command = Command::new(programs.join("lib/postfix/sbin/master"));
         command.arg("-c").arg(folder.path().join("config")).arg("-d");
         command.env("MAIL_CONFIG", folder.path().join("config"));
-        command.env("LD_LIBRARY_PATH", programs.join("lib/postfix"));
+        command.env("LD_LIBRARY_PATH", libraries(&programs));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut master = ChildGuard::spawn_group(&mut command);
         let log = folder.path().join("log");
@@ -105,6 +105,16 @@ fn programs() -> PathBuf {
     if unpacked.join("lib/postfix/sbin/master").is_file() { unpacked } else { root.to_owned() }
 }
 
+/// The folders of their libraries: those of Postfix, and those that the script has unpacked beside it, because the machine had none.
+fn libraries(programs: &Path) -> String {
+    let of_machines =
+        [programs.join("lib"), programs.with_file_name("lib")].into_iter().flat_map(fs::read_dir);
+    let unpacked = of_machines.flatten().map(|entry| entry.unwrap().path());
+    let unpacked = unpacked.filter(|folder| folder.to_string_lossy().contains("-linux-gnu"));
+    let folders = [programs.join("lib/postfix")].into_iter().chain(unpacked);
+    folders.map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":")
+}
+
 fn make_folders(folder: &Path) {
     fs::create_dir(folder.join("config")).unwrap();
     fs::create_dir_all(folder.join("mail")).unwrap();
@@ -121,7 +131,7 @@ fn make_folders(folder: &Path) {
 }
 
 fn configure(folder: &Path, programs: &Path, port: u16, next_port: u16, domain: &str) {
-    let (folder, programs) = (folder.display(), programs.display());
+    let (folder, libraries, programs) = (folder.display(), libraries(programs), programs.display());
     let settings = format!(
         "compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -132,7 +142,7 @@ shlib_directory = {programs}/lib/postfix
 mail_owner = {OWNER}
 default_privs = {OTHER_USER}
 setgid_group = {OTHER_GROUP}
-import_environment = MAIL_CONFIG={folder}/config LD_LIBRARY_PATH={programs}/lib/postfix
+import_environment = MAIL_CONFIG={folder}/config LD_LIBRARY_PATH={libraries}
 myhostname = relay.{domain}
 mydestination =
 inet_interfaces = 127.0.0.1
