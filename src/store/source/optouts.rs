@@ -58,10 +58,10 @@ impl Store {
         found.map_err(|error| self.find_missing_columns(error, "optouts", &COLUMNS))
     }
 
-    /// Looks at the first `limit` rows. `None`: there is no such table or view.
+    /// Looks at the first `limit` rows.
     ///
     /// # Errors
-    /// When it is there and cannot be read, or the database does not answer.
+    /// When there is no such table or view, it cannot be read, or the database does not answer.
     pub fn sample_optouts(&self, limit: u32) -> Result<OptoutsSample, StoreError> {
         let sampled = self.run("read optouts", |connection| {
             let rows: Vec<Row> =

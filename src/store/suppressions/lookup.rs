@@ -50,10 +50,10 @@ impl Store {
             addresses.iter().filter_map(|address| Some((*address, normalized(address)?))).collect();
         let mut reasons: HashMap<String, SuppressionReason> = HashMap::new();
         if lookup.optouts {
-            let written = asked.iter().flat_map(|(written, normalized)| [written.trim(), normalized]);
-            let written: Vec<&str> = written.collect::<BTreeSet<_>>().into_iter().collect();
+            let forms: BTreeSet<String> = asked.iter().flat_map(forms).collect();
+            let forms: Vec<&str> = forms.iter().map(String::as_str).collect();
             let stopping =
-                self.find_optouts(&written)?.into_iter().filter(|(_, scope)| scope.stops(kind, event_id));
+                self.find_optouts(&forms)?.into_iter().filter(|(_, scope)| scope.stops(kind, event_id));
             reasons.extend(stopping.map(|(normalized, _)| (normalized, SuppressionReason::OptedOut)));
         }
         if let Some(key) = &lookup.key {
@@ -105,4 +105,11 @@ impl Store {
             rows.iter().map(|(hash, _, word)| Ok((read_hash(hash)?, reason(word)))).collect()
         })
     }
+}
+
+/// The ways in which the application may write an address: as it stands in its other tables, in small letters, and normalised. The last
+/// two differ where the domain is not ASCII.
+fn forms((written, normalized): &(&str, String)) -> [String; 3] {
+    let written = written.trim();
+    [written.to_owned(), written.to_lowercase(), normalized.clone()]
 }

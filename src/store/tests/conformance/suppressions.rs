@@ -17,6 +17,7 @@ macro_rules! suppression_tests {
             a_suppression_is_added_once_and_stays_as_it_is
             processes_may_add_the_same_suppressions_at_once
             suppressions_are_listed_in_pages_and_removed
+            opt_outs_are_found_as_addresses_are_written_and_in_small_letters
         );
     };
 }
@@ -180,4 +181,24 @@ pub fn suppressions_are_listed_in_pages_and_removed(store: &Store) {
     assert_eq!(store.remove_suppressions(of_one).unwrap(), 2);
     assert_eq!(store.remove_suppressions(bounced).unwrap(), 499);
     assert_eq!(list(store, everything, 500).len(), 2_998);
+}
+
+pub fn opt_outs_are_found_as_addresses_are_written_and_in_small_letters(store: &Store) {
+    execute(store, "CREATE TABLE optouts (email VARCHAR(200), scope VARCHAR(200))");
+    execute(
+        store,
+        "INSERT INTO optouts (email) VALUES ('Ann@Example.org'), ('bob@example.org'), ('jo@b\u{fc}cher.example'), \
+         ('kim@xn--bcher-kva.example')",
+    );
+    let lookup = store.suppression_lookup(true).unwrap().unwrap();
+    let written = [
+        "Ann@Example.org",
+        "Bob@EXAMPLE.org",
+        "Jo@B\u{fc}cher.example",
+        "KIM@B\u{dc}CHER.example",
+        "zoe@example.org",
+    ];
+    let found = store.find_reasons(&lookup, &written, Kind::Updated, Some(EVENT)).unwrap();
+    let missing: Vec<&str> = written.into_iter().filter(|address| !found.contains_key(*address)).collect();
+    assert_eq!(missing, ["zoe@example.org"]);
 }
