@@ -37,18 +37,12 @@ impl Store {
     /// The key of the hashes. It is made when it is asked for first, and never changes.
     ///
     /// # Errors
-    /// When the database does not answer, the row of `installation` was removed, or its key is none.
+    /// When the database does not answer, the row of `installation` was removed, or its key is none or lost.
     pub fn address_key(&self) -> Result<AddressKey, StoreError> {
-        let read = || {
-            self.run(READ_KEY, |connection| {
-                installation::table
-                    .select(installation::address_key)
-                    .first::<Option<String>>(connection)
-                    .optional()
-            })
-        };
-        if let Some(Some(key)) = read()? {
-            return parse_key(&key);
+        if let Some((key, has_suppressions)) = self.read_key()?
+            && (key.is_some() || has_suppressions)
+        {
+            return parse_key(key.as_deref());
         }
         let bytes = random_key().map_err(|error| StoreError::new(MAKE_KEY, &error))?;
         let key = bytes.map(|byte| format!("{byte:02x}")).concat();
@@ -57,28 +51,35 @@ impl Store {
             let unset = installation::table.filter(installation::address_key.is_null());
             diesel::update(unset).set(installation::address_key.eq(&key)).execute(connection).map(drop)
         })?;
-        read()?.flatten().map_or_else(|| Err(StoreError::no_installation()), |key| parse_key(&key))
+        self.read_key()?
+            .map_or_else(|| Err(StoreError::no_installation()), |(key, _)| parse_key(key.as_deref()))
     }
 
-    /// The key of the hashes, if somebody is on the list: one short query before each page of a fan-out.
+    /// The key of the hashes, if an address is on the list: one short query before each page of a fan-out.
     ///
     /// # Errors
-    /// When the database does not answer, or the key is none.
+    /// When the database does not answer, or the key is none or lost: then no address on the list could be found.
     pub fn find_key_of_suppressions(&self) -> Result<Option<AddressKey>, StoreError> {
-        let found: Option<(Option<String>, bool)> = self.run("look for suppressions", |connection| {
-            let columns =
-                (installation::address_key, exists(suppressions::table.select(suppressions::scope)));
-            installation::table.select(columns).first(connection).optional()
-        })?;
-        match found {
-            Some((Some(key), true)) => parse_key(&key).map(Some),
+        match self.read_key()? {
+            Some((key, true)) => parse_key(key.as_deref()).map(Some),
             _ => Ok(None),
         }
     }
+
+    /// The key, if there is one, and whether an address is on the list.
+    fn read_key(&self) -> Result<Option<(Option<String>, bool)>, StoreError> {
+        self.run(READ_KEY, |connection| {
+            let has_suppressions = exists(suppressions::table.select(suppressions::scope));
+            installation::table
+                .select((installation::address_key, has_suppressions))
+                .first(connection)
+                .optional()
+        })
+    }
 }
 
-fn parse_key(key: &str) -> Result<AddressKey, StoreError> {
-    AddressKey::from_hex(key).ok_or_else(|| {
+fn parse_key(key: Option<&str>) -> Result<AddressKey, StoreError> {
+    key.and_then(AddressKey::from_hex).ok_or_else(|| {
         let hint = "restore it from a backup: with another key, no suppression is found any more";
         StoreError::new(READ_KEY, &"installation.address_key is not 64 hexadecimal digits")
             .with_hint(hint.to_owned())

@@ -12,6 +12,7 @@ macro_rules! suppression_tests {
     ($fresh:path) => {
         crate::store::tests::conformance::conformance_tests!($fresh:
             the_key_of_address_hashes_is_made_once
+            without_the_key_of_its_hashes_no_list_is_taken_for_empty
             an_address_is_suppressed_by_the_scopes_that_stop_the_mail
             keys_of_events_that_are_text_are_told_apart_in_scopes
             a_suppression_is_added_once_and_stays_as_it_is
@@ -57,6 +58,22 @@ pub fn the_key_of_address_hashes_is_made_once(store: &Store) {
     execute(store, "UPDATE installation SET address_key = 'lost'");
     let error = store.address_key().unwrap_err().to_string();
     assert!(error.contains("installation.address_key is not 64 hexadecimal digits; restore it"), "{error}");
+}
+
+/// As after a backup of the list was restored alone. A new key would never find its rows.
+pub fn without_the_key_of_its_hashes_no_list_is_taken_for_empty(store: &Store) {
+    let key = store.address_key().unwrap();
+    store.add_suppressions(&[suppression(&key, "ann@example.org", "all", Unsubscribed)]).unwrap();
+    execute(store, "UPDATE installation SET address_key = NULL");
+    let errors = [
+        store.find_key_of_suppressions().unwrap_err(),
+        store.suppression_lookup(false).unwrap_err(),
+        store.address_key().unwrap_err(),
+    ];
+    assert!(errors.iter().all(|error| error.to_string().contains("restore it from a backup")), "{errors:?}");
+    execute(store, "DELETE FROM suppressions");
+    assert!(store.find_key_of_suppressions().unwrap().is_none());
+    store.address_key().unwrap();
 }
 
 pub fn an_address_is_suppressed_by_the_scopes_that_stop_the_mail(store: &Store) {
