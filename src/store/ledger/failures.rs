@@ -46,6 +46,9 @@ impl Store {
         after: Option<ParticipantId>,
         limit: u32,
     ) -> Result<Vec<(Failure, Option<String>)>, StoreError> {
+        if after == Some(ParticipantId::MAX) {
+            return Ok(Vec::new());
+        }
         let first = ParticipantId::first_after(after);
         self.run("read who failed", |connection| {
             let mut failed = deliveries::table

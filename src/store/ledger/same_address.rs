@@ -99,7 +99,11 @@ impl Store {
         after: impl Into<Option<ParticipantId>>,
         limit: u32,
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
-        let first = ParticipantId::first_after(after.into());
+        let after = after.into();
+        if after == Some(ParticipantId::MAX) {
+            return Ok(Vec::new());
+        }
+        let first = ParticipantId::first_after(after);
         self.run("read who was skipped because of their address", |connection| {
             let rows: Vec<Row> = of_notification(notification_id)
                 .filter(deliveries::participant_id.ge(first))

@@ -86,6 +86,9 @@ fn read_suppressed(
     notification_id: NotificationId,
     after: Option<ParticipantId>,
 ) -> QueryResult<Vec<ParticipantId>> {
+    if after == Some(ParticipantId::MAX) {
+        return Ok(Vec::new());
+    }
     deliveries::table
         .filter(deliveries::notification_id.eq(notification_id))
         .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))

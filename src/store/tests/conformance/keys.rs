@@ -1,8 +1,10 @@
 //! Every whole number is a key: zero, negative ones, the smallest and the largest.
 
 use super::*;
+use crate::domain::suppression::{SuppressionReason, SuppressionScope, SuppressionSource};
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::decided::DecidedPage;
+use crate::store::suppressions::NewSuppression;
 use crate::store::tests::consumer::*;
 
 const KEYS: [i64; 5] = [i64::MIN, -1, 0, 1, i64::MAX];
@@ -150,6 +152,39 @@ pub fn deferrals_are_due_whatever_the_key(store: &Store) {
         }
         assert_eq!(read, KEYS, "pages of {limit}");
     }
+}
+
+/// Whoever reads them goes on behind the last one of a page, until a page is empty.
+pub fn pages_of_outcomes_end_behind_the_largest_key(store: &Store) {
+    add_with_keys(store, &KEYS);
+    let notification = open(store);
+    record(store, &notification, Status::Failed, KEYS);
+    let failures = |after| store.read_failures(&notification, None, after, 9).unwrap().len();
+    assert_eq!([None, Some(ParticipantId(0)), Some(ParticipantId::MAX)].map(failures), [5, 2, 0]);
+
+    let skip = |verdict: &Verdict| {
+        execute(store, "DELETE FROM deliveries");
+        let skipped =
+            |id| Outcome { verdict: verdict.clone(), ..outcome(&notification, id, Status::Skipped) };
+        assert!(store.record_outcomes(&KEYS.map(skipped)).unwrap().is_empty());
+    };
+    skip(&Verdict::same_address(ParticipantId(5)));
+    let skipped = |after| store.read_skipped_for_address(notification.id, after, 9).unwrap().len();
+    assert_eq!([None, Some(ParticipantId(0)), Some(ParticipantId::MAX)].map(skipped), [5, 2, 0]);
+
+    skip(&Verdict::suppressed(SuppressionReason::Blocked));
+    let key = store.address_key().unwrap();
+    let suppression = |person: Participant| NewSuppression {
+        hash: key.hash(&person.email.unwrap()).unwrap(),
+        address: None,
+        scope: SuppressionScope::All,
+        reason: SuppressionReason::Blocked,
+        source: SuppressionSource::Command,
+    };
+    let people = store.read_page(EVENT, None, ParticipantId::MAX, 9).unwrap();
+    store.add_suppressions(&people.into_iter().map(suppression).collect::<Vec<_>>()).unwrap();
+    let reopened = store.reopen_suppressed(first_lease(notification.id), &notification, false).unwrap();
+    assert_eq!(reopened, Some(0));
 }
 
 pub fn an_event_may_have_any_key(store: &Store) {

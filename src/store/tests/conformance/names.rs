@@ -139,6 +139,7 @@ macro_rules! conformance_tests {
             an_audience_of_keys_of_zero_and_below_is_frozen
             who_comes_before_the_fan_out_of_an_empty_event_is_part_of_it
             deferrals_are_due_whatever_the_key
+            pages_of_outcomes_end_behind_the_largest_key
             an_event_may_have_any_key
             who_is_deferred_or_joined_later_does_not_hold_up_completion
             a_late_commit_with_a_lower_key_holds_up_completion
