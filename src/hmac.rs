@@ -63,7 +63,7 @@ pub fn are_equal(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && memcmp::eq(one, other)
 }
 
-/// A key that nobody can guess.
+/// A key that cannot be guessed.
 ///
 /// # Errors
 /// When the system gives no random bytes.

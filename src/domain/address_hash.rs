@@ -9,7 +9,7 @@ use crate::hmac::{HmacKey, KEY_LENGTH};
 /// Bytes of a hash: two addresses with one hash are not to be expected among 2^64.
 pub const HASH_LENGTH: usize = 16;
 
-/// The key of an installation. Without it, a hash says nothing about an address that somebody guesses.
+/// The key of an installation. Without it, a hash says nothing about an address that an attacker guesses.
 #[derive(Debug, Clone)]
 pub struct AddressKey(HmacKey);
 
@@ -53,7 +53,7 @@ impl AddressKey {
 }
 
 /// The form of an address that is hashed: as two addresses are compared for one mail each, and in small letters throughout. Only few
-/// systems tell `Ann@` from `ann@`, and somebody who wants no mail may have written it otherwise than the application. `None` if no mail
+/// systems tell `Ann@` from `ann@`, and a person who wants no mail may have written it otherwise than the application. `None` if no mail
 /// can be sent to it.
 #[must_use]
 pub fn normalized(address: &str) -> Option<String> {

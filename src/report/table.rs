@@ -34,7 +34,7 @@ const DRY_RUN: &str = "(dry run)";
 /// Left out when no mail came back.
 const BOUNCED: &str = "bounced";
 
-/// Left out when nobody has complained.
+/// Left out when no recipient has complained.
 const COMPLAINED: &str = "complained";
 
 /// Left out when there is no such outcome.

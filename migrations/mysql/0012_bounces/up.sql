@@ -1,4 +1,4 @@
--- Mails that came back, or that somebody called spam: then `status` is 'bounced' or 'complained'. No row is rewritten.
+-- Mails that came back, or that their recipient called spam: then `status` is 'bounced' or 'complained'. No row is rewritten.
 --
 -- Safe to run again, as the statements of 0003 are.
 SET @fanmail = (SELECT IF(COUNT(*) > 0, 'DO 0', "ALTER TABLE deliveries

@@ -1,4 +1,4 @@
--- Mails that came back, or that somebody called spam: then `status` is 'bounced' or 'complained'. No row is rewritten.
+-- Mails that came back, or that their recipient called spam: then `status` is 'bounced' or 'complained'. No row is rewritten.
 ALTER TABLE deliveries ADD COLUMN reported_code TEXT; -- the enhanced status code, or the type of the complaint
 ALTER TABLE deliveries ADD COLUMN reported_at TIMESTAMP;
 

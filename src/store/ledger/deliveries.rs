@@ -1,5 +1,5 @@
-//! The outcomes of the ledger. Outcomes are added, and changed only when a mail comes back (`returned`). Only `fanmail retry` deletes failed ones, those of
-//! dry-run mode and those without an address, and a purge those of old notifications.
+//! The outcomes of the ledger. Outcomes are added, and changed only when a mail comes back (`returned`). Only `fanmail retry` deletes failed ones, and
+//! those of people who had no address or a suppressed one; it and a worker that sends, those of dry-run mode; and a purge, those of old notifications.
 
 use std::collections::{BTreeSet, HashSet};
 

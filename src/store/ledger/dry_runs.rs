@@ -12,7 +12,7 @@ use crate::store::ledger::snapshots::got_mail;
 use crate::store::schema::{deferrals, deliveries};
 
 impl Store {
-    /// Whether the relay was asked about a mail of this notification: somebody got one, was refused, or is deferred.
+    /// Whether the relay was asked about a mail of this notification: a recipient got one, was refused, or is deferred.
     ///
     /// # Errors
     /// When the database does not answer.

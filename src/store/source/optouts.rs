@@ -82,7 +82,7 @@ fn read((email, scope): Row) -> Option<(String, Option<String>)> {
     Some((normalized(&not_blank(email)?)?, not_blank(scope)))
 }
 
-/// Without a word, or with one that is none, somebody wants no mail at all: better none than one that is not wanted.
+/// Without a word, or with one that is none, the person wants no mail at all: better none than one that is not wanted.
 fn scope(word: Option<&str>) -> SuppressionScope {
     word.and_then(|word| SuppressionScope::from_word(word).ok()).unwrap_or(SuppressionScope::All)
 }

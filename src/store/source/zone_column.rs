@@ -1,5 +1,5 @@
 //! The column `timezone` of participants and users, which the application need not have: views that are older than it lack it, and so
-//! do tables. Where it is missing, nobody has a zone.
+//! do tables. Where it is missing, no person has a zone.
 
 use diesel::QueryResult;
 use diesel::expression::is_aggregate::Never;

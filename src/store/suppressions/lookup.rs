@@ -17,15 +17,15 @@ use crate::store::suppressions::{bytes, read_hash};
 /// Where addresses are looked for, if some may get no mail.
 #[derive(Debug, Clone)]
 pub struct SuppressionLookup {
-    /// The key of the hashes, if somebody is on the list.
+    /// The key of the hashes, if an address is on the list.
     key: Option<AddressKey>,
     /// Whether the application is asked, too.
     optouts: bool,
 }
 
 impl Store {
-    /// Where addresses are to be looked for before a page of mails, with or without the application's `optouts`. `None`: nobody is
-    /// suppressed. That is one short query.
+    /// Where addresses are to be looked for before a page of mails, with or without the application's `optouts`. `None`: no address
+    /// is suppressed. That is one short query.
     ///
     /// # Errors
     /// When the database does not answer, or the key of the hashes is none.
@@ -99,7 +99,7 @@ impl Store {
                 rows.extend(found);
             }
             rows.sort_by_key(|(_, scope, _)| std::cmp::Reverse(rank(scope)));
-            // A word that somebody else has written stops the mail as well.
+            // A word that another program has written stops the mail as well.
             let reason =
                 |word: &str| SuppressionReason::from_word(word).unwrap_or(SuppressionReason::Blocked);
             rows.iter().map(|(hash, _, word)| Ok((read_hash(hash)?, reason(word)))).collect()

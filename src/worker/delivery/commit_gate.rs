@@ -24,8 +24,8 @@ impl CommitGate {
         Self { batch_sender, batch: None, flag: CommitFlag::default() }
     }
 
-    /// Hands an outcome to the recorder, with the address if that does not exist, which reports to the fan-out after the commit. Blocks until the outcome
-    /// before it is committed.
+    /// Hands an outcome to the recorder, which reports to the fan-out after the commit; with the address if the relay says that it does not
+    /// exist. Blocks until the outcome before it is committed.
     pub fn record(&mut self, outcome: Outcome, refused_address: Option<String>, fan_out: Arc<FanOutHandle>) {
         self.wait_until_committed();
         self.flag.clear();

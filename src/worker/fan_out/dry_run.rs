@@ -1,5 +1,5 @@
 //! Where a dry run and a worker that sends meet: a notification that one of them has begun comes to the other one, for example with its
-//! message, after a crash. Nobody is to go without a mail because of a dry run.
+//! message, after a crash. No recipient is to go without a mail because of a dry run.
 //!
 //! - A dry run leaves a notification alone whose mails a worker sends: it sets it aside, and a worker that sends goes on with it. Nor does
 //!   it end older notifications (`superseding`), or begin updates that wait (`set_aside_sweep`).

@@ -1,4 +1,4 @@
-//! Who of a page gets the mail: nobody whose address is suppressed, or for whom nothing has changed. How suppressions are found is left to
+//! Who of a page gets the mail: those whose address is not suppressed, and for whom something has changed. How suppressions are found is left to
 //! the store, what the last mails have told to `previous`.
 //!
 //! It is asked once for each page, so a suppression that is added meanwhile holds for the pages that are not read yet.

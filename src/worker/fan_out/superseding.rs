@@ -104,7 +104,7 @@ fn find_related(
 /// When a shutdown is requested first, or the lease `held` of this one is lost, or it is superseded itself.
 pub fn end_older(context: &Context, newer: &Notification, held: &HeldLease) -> Result<(), Halt> {
     let Context { store, database_retry, leases, shutdown, .. } = context;
-    // A dry run tells nobody anything.
+    // A dry run tells no recipient anything.
     if !context.supersede || context.dummy || !matches!(newer.kind, Kind::Updated | Kind::Cancelled) {
         return Ok(());
     }
