@@ -76,6 +76,23 @@ struct Row<'a> {
     created_at: DatabaseTime,
 }
 
+/// A query or a deletion of the rows that fit.
+macro_rules! filtered {
+    ($statement:expr, $filter:expr) => {{
+        let mut statement = $statement.into_boxed();
+        if let Some(hash) = &$filter.hash {
+            statement = statement.filter(suppressions::address_hash.eq(bytes(hash)));
+        }
+        if let Some(scope) = $filter.scope {
+            statement = statement.filter(suppressions::scope.eq(scope.word()));
+        }
+        if let Some(reason) = $filter.reason {
+            statement = statement.filter(suppressions::reason.eq(reason.as_str()));
+        }
+        statement
+    }};
+}
+
 type Columns = (Vec<u8>, String, Option<String>, String, String, NaiveDateTime);
 
 impl Store {
@@ -110,17 +127,7 @@ impl Store {
     /// When the database does not answer; then nothing has changed.
     pub fn remove_suppressions(&self, filter: SuppressionFilter) -> Result<usize, StoreError> {
         self.write("remove suppressions", |connection| {
-            let mut delete = diesel::delete(suppressions::table).into_boxed();
-            if let Some(hash) = &filter.hash {
-                delete = delete.filter(suppressions::address_hash.eq(bytes(hash)));
-            }
-            if let Some(scope) = filter.scope {
-                delete = delete.filter(suppressions::scope.eq(scope.word()));
-            }
-            if let Some(reason) = filter.reason {
-                delete = delete.filter(suppressions::reason.eq(reason.as_str()));
-            }
-            delete.execute(connection)
+            filtered!(diesel::delete(suppressions::table), filter).execute(connection)
         })
     }
 
@@ -135,16 +142,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Suppression>, StoreError> {
         self.run("list suppressions", |connection| {
-            let mut rows = suppressions::table.into_boxed();
-            if let Some(hash) = &filter.hash {
-                rows = rows.filter(suppressions::address_hash.eq(bytes(hash)));
-            }
-            if let Some(scope) = filter.scope {
-                rows = rows.filter(suppressions::scope.eq(scope.word()));
-            }
-            if let Some(reason) = filter.reason {
-                rows = rows.filter(suppressions::reason.eq(reason.as_str()));
-            }
+            let mut rows = filtered!(suppressions::table, filter);
             if let Some(after) = after {
                 let hash = bytes(&after.hash);
                 let is_behind = suppressions::address_hash.gt(hash).or(suppressions::scope.gt(&after.scope));
