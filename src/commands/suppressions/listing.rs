@@ -1,7 +1,7 @@
 //! `fanmail suppressions list`.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -58,10 +58,7 @@ pub fn list(args: &ListArgs, store: &Store) -> anyhow::Result<()> {
             serde_json::to_string_pretty(&rows)? + "\n"
         }
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-        written => written?,
-    }
+    io::stdout().lock().write_all(text.as_bytes())?;
     if is_cut {
         eprintln!(
             "there are more; list them with --limit, or write all of them with: fanmail suppressions export"
