@@ -20,6 +20,7 @@ use fanmail::config::email::{EmailConfig, Route};
 use fanmail::config::secret::Secret;
 use fanmail::content::renderer::{NotificationContext, Templates};
 use fanmail::content::sample;
+use fanmail::domain::address_hash::AddressKey;
 use fanmail::domain::content::Content;
 use fanmail::domain::event::{DateOrTime, Event};
 use fanmail::domain::ids::{EventId, NotificationId, ParticipantId};
@@ -80,7 +81,7 @@ impl Mails {
             url: UnsubscribeUrl::parse("https://events.example.org/unsubscribe").unwrap(),
             secrets: vec![Secret::new("0123456789abcdef0123456789abcdef".to_owned())],
         };
-        let links = UnsubscribeLinks::about_nobody(&links);
+        let links = UnsubscribeLinks::new(&links);
         let composer = Composer::new(&config, &installation).with_links(Some(links));
         let headers = NotificationHeaders::new(NotificationId(1), Kind::Updated, Some(EVENT));
         Self { templates, notification_context, composer, headers, participant: sample::ada() }
@@ -94,7 +95,8 @@ impl Mails {
     /// Makes the link that unsubscribes. The other parts have none.
     pub fn link(&self) -> String {
         let address = self.participant.email.as_deref().unwrap();
-        self.composer.unsubscribe_link(&self.headers, &self.participant, address).unwrap()
+        let hash = AddressKey::sample().hash(address);
+        self.composer.unsubscribe_link(&self.headers, &self.participant, hash).unwrap()
     }
 
     /// Composes a mail of its content.

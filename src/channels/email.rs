@@ -33,6 +33,9 @@ use crate::domain::participant::Participant;
 pub struct EmailChannel {
     templates: Templates,
     composer: Composer,
+    envelope_sender: EnvelopeSender,
+    /// If mails tell which address they go to.
+    address_key: Option<AddressKey>,
     signing: Signing,
     transport: Transport,
 }
@@ -65,16 +68,15 @@ impl EmailChannel {
             None => Transport::Outbox(Outbox::new(outbox.clone())),
         };
         let envelope_sender = EnvelopeSender::new(config, address_key);
-        let links = config.unsubscribe.as_ref().zip(address_key);
-        let links = links.map(|(config, key)| UnsubscribeLinks::new(config, key.clone()));
+        let links = config.unsubscribe.as_ref().map(UnsubscribeLinks::new);
         let channel = || {
             let signing =
                 Signing::new(config).map_err(|error| SendError::relay_failure(error.to_string()))?;
             Ok(Self {
                 templates: templates.clone(),
-                composer: Composer::new(config, installation)
-                    .with_envelope_sender(envelope_sender.clone())
-                    .with_links(links.clone()),
+                composer: Composer::new(config, installation).with_links(links.clone()),
+                envelope_sender: envelope_sender.clone(),
+                address_key: address_key.cloned(),
                 signing,
                 transport: transport(),
             })
@@ -92,7 +94,9 @@ impl Channel for EmailChannel {
         participant: &Participant,
     ) -> Result<Mail, Verdict> {
         let address = self.composer.address_of(participant).map_err(Verdict::skipped)?;
-        let link = self.composer.unsubscribe_link(&notification.mail_headers, participant, address);
+        // Made once: the link and the envelope sender have it.
+        let hash = self.address_key.as_ref().and_then(|key| key.hash(self.composer.destination(address)));
+        let link = self.composer.unsubscribe_link(&notification.mail_headers, participant, hash);
         // Transient: once the template is corrected, `fanmail retry` reaches this participant.
         let content = self
             .templates
@@ -103,6 +107,7 @@ impl Channel for EmailChannel {
             .composer
             .compose(&notification.mail_headers, participant, address, content, date)
             .map_err(|error| Verdict::failed(Permanence::Permanent, None, &error.to_string()))?;
+        mail.envelope_from = self.envelope_sender.of(notification.mail_headers.id, participant.id, hash);
         self.signing
             .sign(&mut mail, date)
             .map_err(|error| Verdict::failed(Permanence::Transient, None, &error.to_string()))?;
@@ -151,8 +156,8 @@ mod tests {
     use crate::domain::kind::Kind;
     use crate::domain::notification_facts::NotificationFacts;
 
-    fn channel(route: Route, templates: &Templates) -> EmailChannel {
-        let config = EmailConfig {
+    fn config(route: Route) -> EmailConfig {
+        EmailConfig {
             route,
             from_email: "events@example.com".to_owned(),
             from_name: "Events".to_owned(),
@@ -163,9 +168,28 @@ mod tests {
             reach: Reach::default(),
             dkim: None,
             unsubscribe: None,
-        };
+        }
+    }
+
+    fn channel(route: Route, templates: &Templates) -> EmailChannel {
+        channel_with(&config(route), templates, None)
+    }
+
+    fn channel_with(
+        config: &EmailConfig,
+        templates: &Templates,
+        address_key: Option<&AddressKey>,
+    ) -> EmailChannel {
         let installation = Installation { tag: "t".to_owned(), untagged_up_to: NotificationId(0) };
-        EmailChannel::for_lanes(&config, &installation, templates, None).unwrap().remove(0)
+        EmailChannel::for_lanes(config, &installation, templates, address_key).unwrap().remove(0)
+    }
+
+    /// What all mails have in common.
+    fn in_common(templates: &Templates) -> PreparedNotification {
+        let facts = NotificationFacts::of_event(Kind::Updated, sample::full());
+        let context = templates.notification_context_at(&facts, sample::now()).unwrap();
+        let mail_headers = NotificationHeaders::new(NotificationId(7), Kind::Updated, None);
+        PreparedNotification { mail_headers, context }
     }
 
     /// What becomes of a participant whose mail says hello to everyone but Zoe.
@@ -175,15 +199,7 @@ mod tests {
         let subject = "{% if participant.name != 'Zoe' %}Hello{% endif %}";
         fs::write(dir.path().join("updated/subject.txt"), subject).unwrap();
         let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
-        let context = templates
-            .notification_context_at(
-                &NotificationFacts::of_event(Kind::Updated, sample::full()),
-                sample::now(),
-            )
-            .unwrap();
-        let mail_headers = NotificationHeaders::new(NotificationId(7), Kind::Updated, None);
-        let notification = PreparedNotification { mail_headers, context };
-        channel(Route::Dummy { outbox: None }, &templates).prepare(&notification, participant)
+        channel(Route::Dummy { outbox: None }, &templates).prepare(&in_common(&templates), participant)
     }
 
     #[test]
@@ -199,6 +215,28 @@ mod tests {
         assert_eq!((&*mail.envelope_from, mail.to.as_str()), ("events@example.com", "ada@example.com"));
         assert_eq!(mail.message_id, "<n7.p1.t@example.com>");
         assert!(mail.as_received().contains("\r\nSubject: Hello\r\n"));
+    }
+
+    #[test]
+    fn a_mail_comes_back_to_an_address_of_its_own() {
+        let config = EmailConfig {
+            bounce_address: Some("bounces@mail.example.org".to_owned()),
+            ..config(Route::Dummy { outbox: None })
+        };
+        let templates = Templates::load(&ContentConfig::default()).unwrap();
+        let mut channel = channel_with(&config, &templates, Some(&AddressKey::sample()));
+        let mut sent_to = |address: &str| {
+            let participant = Participant { email: Some(address.to_owned()), ..sample::ada() };
+            channel.prepare(&in_common(&templates), &participant).unwrap()
+        };
+        let [ada, other] = ["ada@example.com", "other@example.com"].map(&mut sent_to);
+        assert!(
+            ada.envelope_from.starts_with("bounces+") && ada.envelope_from.ends_with("@mail.example.org")
+        );
+        assert_ne!(ada.envelope_from, other.envelope_from);
+        assert_eq!(sent_to(" ADA@example.com").envelope_from, ada.envelope_from);
+        assert!(ada.as_received().starts_with("From: Events <events@example.com>\r\n"));
+        assert!(ada.message_id.ends_with("@example.com>"), "{}", ada.message_id);
     }
 
     #[test]

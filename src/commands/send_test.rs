@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::config::email::relay::Relay;
 use crate::config::email::{EmailConfig, Route};
 use crate::domain::address;
+use crate::domain::address_hash::AddressKey;
 use crate::domain::audience::Audience;
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
@@ -104,7 +105,7 @@ fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
     // As if of another installation: else the calendar of a tester who is a participant would take the entry of this mail, whose
     // number is larger, for newer than those of all notifications.
     let tag = format!("{}test", subject.installation.tag);
-    let links = config.email.unsubscribe.as_ref().map(UnsubscribeLinks::about_nobody);
+    let links = config.email.unsubscribe.as_ref().map(UnsubscribeLinks::new);
     let installation = Installation { tag, ..subject.installation.clone() };
     let mut composer = Composer::new(&config.email, &installation).with_links(links);
     if let Err(reason) = composer.address_of(&participant) {
@@ -122,7 +123,8 @@ fn compose(args: &SendTestArgs, config: &Config) -> anyhow::Result<Mail> {
         priority: Priority::default(),
     };
     let notification = PreparedNotification::new(&notification, &facts, &templates)?;
-    let link = composer.unsubscribe_link(&notification.mail_headers, &participant, &args.to);
+    let hash = AddressKey::sample().hash(&args.to);
+    let link = composer.unsubscribe_link(&notification.mail_headers, &participant, hash);
     let content = templates.render_with_link(&notification.context, &participant, link.as_deref())?;
     let date = Utc::now();
     let mut mail = composer.compose(&notification.mail_headers, &participant, &args.to, content, date)?;

@@ -67,6 +67,12 @@ impl EmailConfig {
         }
     }
 
+    /// Where mails come back to.
+    #[must_use]
+    pub fn return_address(&self) -> &str {
+        self.bounce_address.as_deref().unwrap_or(&self.from_email)
+    }
+
     /// What weakens the signatures.
     pub fn dkim_warnings(&self) -> impl Iterator<Item = &String> {
         self.dkim.iter().flat_map(|dkim| &dkim.warnings)

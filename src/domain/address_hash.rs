@@ -25,7 +25,7 @@ impl AddressKey {
         (bytes.len() == KEY_LENGTH).then(|| Self(HmacKey::new(&bytes)))
     }
 
-    /// A key of no installation.
+    /// A key of no installation, for links that look like others, but stop no mails of any recipient.
     #[must_use]
     pub fn sample() -> Self {
         Self(HmacKey::new(&[]))

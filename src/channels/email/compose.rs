@@ -13,11 +13,11 @@ pub mod unsubscribe_links;
 pub mod wire_format;
 
 use std::iter;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::channels::email::compose::calendar::{CalendarEncoder, EncodedCalendar};
-use crate::channels::email::compose::envelope_sender::EnvelopeSender;
 use crate::channels::email::compose::headers::SharedHeaders;
 use crate::channels::email::compose::mailbox::{address_alone, mailbox};
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
@@ -28,6 +28,7 @@ use crate::channels::email::mail::Mail;
 use crate::config::email::EmailConfig;
 use crate::config::email::reach::Reach;
 use crate::domain::address::{self, AddressError};
+use crate::domain::address_hash::AddressHash;
 use crate::domain::content::{Content, MediaType};
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
@@ -47,7 +48,8 @@ const OVERHEAD: usize = 2048;
 /// Composes mails from one sender. Each lane has its own.
 #[derive(Debug, Clone)]
 pub struct Composer {
-    envelope_sender: EnvelopeSender,
+    /// That of mails whose envelope sender does not tell whose they are.
+    envelope_from: Arc<str>,
     /// `From:`, and `Reply-To:` where it is configured.
     senders: String,
     tag: String,
@@ -77,7 +79,7 @@ impl Composer {
             senders.push_str(&mailbox("Reply-To", "", reply_to));
         }
         Self {
-            envelope_sender: EnvelopeSender::new(config, None),
+            envelope_from: config.return_address().into(),
             senders,
             tag: installation.tag.clone(),
             domain: domain.to_owned(),
@@ -92,27 +94,26 @@ impl Composer {
         }
     }
 
-    /// The same with these envelope senders.
-    #[must_use]
-    pub fn with_envelope_sender(self, envelope_sender: EnvelopeSender) -> Self {
-        Self { envelope_sender, ..self }
-    }
-
     /// The same, whose mails have these links that unsubscribe.
     #[must_use]
     pub fn with_links(self, links: Option<UnsubscribeLinks>) -> Self {
         Self { links, ..self }
     }
 
-    /// The link that unsubscribes from such mails whoever gets them at `address`, or where they are redirected to. Their content shows it.
+    /// Where a mail to `address` goes: there, or to `EMAIL_REDIRECT_TO`.
+    #[must_use]
+    pub fn destination<'a>(&'a self, address: &'a str) -> &'a str {
+        self.reach.redirect_to.as_deref().unwrap_or(address)
+    }
+
+    /// The link that unsubscribes the address with this hash from such mails. Their content shows it.
     #[must_use]
     pub fn unsubscribe_link(
         &self,
         notification: &NotificationHeaders,
         participant: &Participant,
-        address: &str,
+        address: Option<AddressHash>,
     ) -> Option<String> {
-        let address = self.reach.redirect_to.as_deref().unwrap_or(address);
         self.links.as_ref()?.link(notification.kind, notification.event_id, participant, address)
     }
 
@@ -200,7 +201,7 @@ impl Composer {
         let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
         let html = html.map(|part| part.text).unwrap_or_default();
         Ok(Mail {
-            envelope_from: self.envelope_sender.of(notification.id, participant.id, &to),
+            envelope_from: Arc::clone(&self.envelope_from),
             to,
             message_id,
             data: contents,

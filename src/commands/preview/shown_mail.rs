@@ -12,6 +12,7 @@ use crate::channels::email::signing::Signing;
 use crate::config::Config;
 use crate::content::error::TemplateError;
 use crate::content::renderer::Templates;
+use crate::domain::address_hash::AddressKey;
 use crate::domain::content::Content;
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
@@ -48,7 +49,7 @@ impl Composing {
     /// When OpenSSL cannot use a DKIM key.
     pub fn new(config: &Config, installation: &Installation) -> Result<Self, SigningError> {
         let email = &config.email;
-        let links = email.unsubscribe.as_ref().map(UnsubscribeLinks::about_nobody);
+        let links = email.unsubscribe.as_ref().map(UnsubscribeLinks::new);
         Ok(Self {
             composer: Composer::new(email, installation).with_links(links),
             signing: Signing::new(email)?,
@@ -71,7 +72,8 @@ impl Composing {
         let headers = NotificationHeaders::new(NOTIFICATION, facts.kind, event_id);
         let in_common = templates.notification_context_at(facts, date)?;
         let address = self.composer.address_of(participant);
-        let link = self.composer.unsubscribe_link(&headers, participant, address.unwrap_or_default());
+        let hash = AddressKey::sample().hash(address.unwrap_or_default());
+        let link = self.composer.unsubscribe_link(&headers, participant, hash);
         let content = templates.render_with_link(&in_common, participant, link.as_deref())?;
         let mail = match address {
             Err(reason) => Err(reason.to_owned()),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::config::email::EmailConfig;
-use crate::domain::address_hash::AddressKey;
+use crate::domain::address_hash::{AddressHash, AddressKey};
 use crate::domain::bounce_token::{BounceKey, BounceToken, HASH_PREFIX};
 use crate::domain::ids::{NotificationId, ParticipantId};
 
@@ -13,41 +13,32 @@ use crate::domain::ids::{NotificationId, ParticipantId};
 pub struct EnvelopeSender {
     /// That of mails without a token.
     plain: Arc<str>,
-    tokens: Option<Tokens>,
-}
-
-/// What tokens are made with.
-#[derive(Debug, Clone)]
-struct Tokens {
-    address_key: AddressKey,
-    key: BounceKey,
+    /// What tokens are made with.
+    key: Option<BounceKey>,
 }
 
 impl EnvelopeSender {
     /// As configured. Without the key of address hashes, as where the ledger is not used, every mail has the same sender.
     #[must_use]
     pub fn new(config: &EmailConfig, address_key: Option<&AddressKey>) -> Self {
-        let tokens = config
-            .bounce_address
-            .as_ref()
-            .and(address_key)
-            .map(|address_key| Tokens { address_key: address_key.clone(), key: BounceKey::new(address_key) });
-        Self { plain: config.bounce_address.as_deref().unwrap_or(&config.from_email).into(), tokens }
+        let key = config.bounce_address.as_ref().and(address_key).map(BounceKey::new);
+        Self { plain: config.return_address().into(), key }
     }
 
-    /// The sender of a mail to the address `to`.
-    pub(super) fn of(
+    /// The sender of a mail to the address with this hash.
+    #[must_use]
+    pub fn of(
         &self,
         notification_id: NotificationId,
         participant_id: ParticipantId,
-        to: &str,
+        hash: Option<AddressHash>,
     ) -> Arc<str> {
-        let Some(tokens) = &self.tokens else { return Arc::clone(&self.plain) };
+        let Some(key) = &self.key else { return Arc::clone(&self.plain) };
         let mut address = [0; HASH_PREFIX];
-        if let Some(hash) = tokens.address_key.hash(to) {
+        if let Some(hash) = hash {
             address.copy_from_slice(&hash.as_bytes()[..HASH_PREFIX]);
         }
-        let token = BounceToken { notification_id, participant_id, address }.to_text(&tokens.key);
+        let token = BounceToken { notification_id, participant_id, address }.to_text(key);
         let (local, domain) = self.plain.rsplit_once('@').unwrap_or((&self.plain, "localhost"));
         [local, "+", &token, "@", domain].concat().into()
     }
@@ -66,12 +57,15 @@ mod tests {
             "FROM_EMAIL" => Some("events@example.org".to_owned()),
             _ => None,
         });
-        let key = AddressKey::from_hex(&"0123456789abcdef".repeat(4)).unwrap();
-        EnvelopeSender::new(&config.unwrap().email, with_key.then_some(&key))
+        EnvelopeSender::new(&config.unwrap().email, with_key.then_some(&key()))
+    }
+
+    fn key() -> AddressKey {
+        AddressKey::from_hex(&"0123456789abcdef".repeat(4)).unwrap()
     }
 
     fn of(sender: &EnvelopeSender, notification: i64, participant: i64, to: &str) -> String {
-        sender.of(NotificationId(notification), ParticipantId(participant), to).to_string()
+        sender.of(NotificationId(notification), ParticipantId(participant), key().hash(to)).to_string()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::config::email::unsubscribe::{UnsubscribeConfig, UnsubscribeUrl};
 use crate::config::secret::Secret;
-use crate::domain::address_hash::AddressKey;
+use crate::domain::address_hash::AddressHash;
 use crate::domain::ids::EventId;
 use crate::domain::kind::Kind;
 use crate::domain::participant::Participant;
@@ -14,38 +14,30 @@ use crate::domain::unsubscribe_token::{TokenKeys, UnsubscribeToken};
 pub struct UnsubscribeLinks {
     url: UnsubscribeUrl,
     keys: TokenKeys,
-    address_key: AddressKey,
 }
 
 impl UnsubscribeLinks {
-    /// Links as configured, for addresses whose hashes are made with this key.
+    /// Links as configured.
     #[must_use]
-    pub fn new(config: &UnsubscribeConfig, address_key: AddressKey) -> Self {
+    pub fn new(config: &UnsubscribeConfig) -> Self {
         let keys = TokenKeys::new(config.secrets.iter().map(Secret::expose));
-        Self { url: config.url.clone(), keys, address_key }
+        Self { url: config.url.clone(), keys }
     }
 
-    /// Links that look like others, but stop no mails of any recipient: for mails that are shown or tried.
-    #[must_use]
-    pub fn about_nobody(config: &UnsubscribeConfig) -> Self {
-        Self::new(config, AddressKey::sample())
-    }
-
-    /// The link for a participant who gets such a mail at this address. `None` for a cancellation: people have to know of it, and stop
+    /// The link for a participant who gets such a mail at the address with this hash. `None` for a cancellation: people have to know of it, and stop
     /// them on the page of another link if they want to.
     pub(crate) fn link(
         &self,
         kind: Kind,
         event_id: Option<EventId>,
         participant: &Participant,
-        address: &str,
+        address: Option<AddressHash>,
     ) -> Option<String> {
         if kind == Kind::Cancelled {
             return None;
         }
-        let address = self.address_key.hash(address)?;
         let locale = participant.locale.clone();
-        let token = self.keys.write(&UnsubscribeToken { address, kind, event_id, locale })?;
+        let token = self.keys.write(&UnsubscribeToken { address: address?, kind, event_id, locale })?;
         Some(self.url.with(&token))
     }
 }
@@ -59,6 +51,11 @@ pub(super) fn header_lines(url: &str) -> String {
 mod tests {
     use super::*;
     use crate::content::sample;
+    use crate::domain::address_hash::AddressKey;
+
+    fn hash(address: &str) -> Option<AddressHash> {
+        AddressKey::sample().hash(address)
+    }
 
     fn links(url: &str) -> (UnsubscribeLinks, TokenKeys) {
         let secret = "0123456789abcdef0123456789abcdef";
@@ -66,13 +63,13 @@ mod tests {
             url: UnsubscribeUrl::parse(url).unwrap(),
             secrets: vec![Secret::new(secret.to_owned())],
         };
-        (UnsubscribeLinks::about_nobody(&config), TokenKeys::new([secret]))
+        (UnsubscribeLinks::new(&config), TokenKeys::new([secret]))
     }
 
     #[test]
     fn a_link_says_whose_mail_it_is_in_and_what_it_is_about() {
         let (links, keys) = links("https://example.org/unsubscribe");
-        let link = |kind, event_id, address| links.link(kind, event_id, &sample::ada(), address);
+        let link = |kind, event_id, address| links.link(kind, event_id, &sample::ada(), hash(address));
         let event = Some(EventId::Number(7));
         let updated = link(Kind::Updated, event, "ada@example.com").unwrap();
         let token = updated.strip_prefix("https://example.org/unsubscribe/").unwrap();
@@ -93,7 +90,7 @@ mod tests {
         let (links, _) = links(&format!("https://example.org/{}", "x".repeat(370)));
         let event = EventId::from_text(&"ü".repeat(100)).unwrap();
         let ada = Participant { locale: Some("x".repeat(16)), ..sample::ada() };
-        let link = links.link(Kind::Reminder, Some(event), &ada, "ada@example.com").unwrap();
+        let link = links.link(Kind::Reminder, Some(event), &ada, hash("ada@example.com")).unwrap();
         let headers = header_lines(&link);
         assert!(headers.lines().all(|line| line.len() < 998), "{headers}");
         assert!(headers.ends_with(">\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n"));
