@@ -61,6 +61,18 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
+/// Adds rows to a table, so many with each statement that it does not become too long.
+macro_rules! insert {
+    ($rows:expr, $table:ident, $connection:expr) => {
+        $rows.chunks($crate::store::schema::INSERT_ROWS).try_for_each(|rows| {
+            dispatch!($connection, AnyConnection(own) => {
+                diesel::insert_into($table::table).values(rows).execute(own).map(drop)
+            })
+        })
+    };
+}
+pub(crate) use insert;
+
 /// A constant of every database, as an array.
 macro_rules! of_every_database {
     ($module:ident::$constant:ident) => {

@@ -11,7 +11,7 @@ use diesel_migrations::EmbeddedMigrations;
 use crate::domain::event::DateOrTime;
 use crate::domain::ids::NotificationId;
 use crate::domain::lease::Lease;
-use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch};
+use crate::store::backend::any::{AnyConnection, MultiRawValue, dispatch, insert};
 use crate::store::backend::insert_parts::insert_parts;
 use crate::store::backend::sqlite;
 use crate::store::backend::transaction;
@@ -189,20 +189,12 @@ pub fn text_literal(connection: &AnyConnection, text: &str) -> String {
 
 /// Adds events.
 pub fn insert_events(connection: &mut AnyConnection, rows: &[NewEvent]) -> QueryResult<()> {
-    rows.chunks(INSERT_ROWS).try_for_each(|rows| {
-        dispatch!(connection, AnyConnection(own) => {
-            diesel::insert_into(events::table).values(rows).execute(own).map(drop)
-        })
-    })
+    insert!(rows, events, connection)
 }
 
 /// Adds participants. The database chooses their keys.
 pub fn insert_participants(connection: &mut AnyConnection, rows: &[NewParticipant]) -> QueryResult<()> {
-    rows.chunks(INSERT_ROWS).try_for_each(|rows| {
-        dispatch!(connection, AnyConnection(own) => {
-            diesel::insert_into(participants::table).values(rows).execute(own).map(drop)
-        })
-    })
+    insert!(rows, participants, connection)
 }
 
 /// Adds participants with these keys.
@@ -210,11 +202,7 @@ pub fn insert_keyed_participants(
     connection: &mut AnyConnection,
     rows: &[KeyedParticipant],
 ) -> QueryResult<()> {
-    rows.chunks(INSERT_ROWS).try_for_each(|rows| {
-        dispatch!(connection, AnyConnection(own) => {
-            diesel::insert_into(participants::table).values(rows).execute(own).map(drop)
-        })
-    })
+    insert!(rows, participants, connection)
 }
 
 /// Makes sure that keys that the database chooses in `table` from now on are larger than those in it.
