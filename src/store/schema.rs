@@ -34,6 +34,8 @@ diesel::table! {
         id -> BigInt,
         event_id -> BigInt,
         email -> Nullable<Text>,
+        name -> Nullable<Text>,
+        locale -> Nullable<Text>,
         timezone -> Nullable<Text>,
     }
 }

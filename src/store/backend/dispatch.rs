@@ -21,10 +21,10 @@ use crate::store::ledger::opening::row::NewNotification;
 use crate::store::ledger::outbox::row::WaitingRow;
 use crate::store::ledger::recipients::row::{Appended, NewRecipients, RecipientRow};
 use crate::store::ledger::sessions::row::LockedSession;
-use crate::store::schema::{INSERT_ROWS, events, participants, recipients};
+use crate::store::schema::{INSERT_ROWS, events, participants, recipients, zoned_participants};
 use crate::store::source::event_keys::{AppEvent, EventKeys};
 use crate::store::source::keys::{KeyExpressions, ParticipantKeys};
-use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
+use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant, ZonedParticipant};
 use crate::store::source::user_ids::UserIds;
 
 /// Name and version of the database, for people.
@@ -203,6 +203,14 @@ pub fn insert_keyed_participants(
     rows: &[KeyedParticipant],
 ) -> QueryResult<()> {
     insert!(rows, participants, connection)
+}
+
+/// Adds participants with their time zones. The database chooses their keys.
+pub fn insert_zoned_participants(
+    connection: &mut AnyConnection,
+    rows: &[ZonedParticipant],
+) -> QueryResult<()> {
+    insert!(rows, zoned_participants, connection)
 }
 
 /// Makes sure that keys that the database chooses in `table` from now on are larger than those in it.

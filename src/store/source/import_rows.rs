@@ -8,7 +8,7 @@ use crate::domain::event::{DateOrTime, Event};
 use crate::domain::ids::ParticipantId;
 use crate::domain::participant::comparable_address;
 use crate::store::schema::{events, participants};
-use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant};
+use crate::store::source::new_rows::{KeyedParticipant, NewEvent, NewParticipant, ZonedParticipant};
 
 /// What a file says about a column. `None`: the file has no such column, and an existing row keeps its value. The types below
 /// spell it out, because diesel reads their words.
@@ -149,6 +149,11 @@ impl ParticipantValues {
         self.event_id == other.event_id && address(self) == address(other)
     }
 
+    /// The zone, if the file has one for this participant.
+    pub(super) fn zone(&self) -> Option<&str> {
+        self.timezone.as_ref()?.as_deref()
+    }
+
     /// The row to be added with this key.
     pub(super) fn into_keyed(self, id: ParticipantId) -> KeyedParticipant {
         let Self { event_id, email, name, locale, .. } = self;
@@ -164,5 +169,11 @@ impl ParticipantValues {
             name: name.unwrap_or_default(),
             locale: locale.flatten(),
         }
+    }
+
+    /// The row to be added without a key, with this zone.
+    pub(super) fn into_zoned(self, timezone: String) -> ZonedParticipant {
+        let NewParticipant { event_id, email, name, locale } = self.into_new();
+        ZonedParticipant { event_id, email, name, locale, timezone }
     }
 }

@@ -115,7 +115,7 @@ impl Store {
                 add_participants(connection, &plan.new)?;
                 for (id, values) in &plan.changed {
                     diesel::update(participants::table.find(id)).set(*values).execute(connection)?;
-                    set_zone(connection, Some(*id), values)?;
+                    set_zone(connection, *id, values)?;
                 }
             }
             Ok(plan.counts())
@@ -213,39 +213,39 @@ fn find_participants(
     Ok(found.into_iter().map(values).collect())
 }
 
-/// Those with keys first: the database has to choose larger ones for the others.
+/// Those with keys first: the database has to choose larger ones for the others. Rows without a zone do without its column: their table may
+/// be older than it.
 fn add_participants(connection: &mut AnyConnection, rows: &[NewRow<'_>]) -> QueryResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let with_key = |(id, values): &NewRow<'_>| Some((*values).clone().into_keyed((*id)?));
     let keyed: Vec<_> = rows.iter().filter_map(with_key).collect();
-    let unkeyed: Vec<_> =
-        rows.iter().filter(|(id, _)| id.is_none()).map(|(_, values)| (*values).clone().into_new()).collect();
     dispatch::insert_keyed_participants(connection, &keyed)?;
+    for (id, values) in rows.iter().filter(|(_, values)| values.zone().is_some()) {
+        id.map_or(Ok(()), |id| set_zone(connection, id, values))?;
+    }
     dispatch::choose_larger_keys(connection, "participants")?;
+    let (mut unkeyed, mut zoned) = (Vec::new(), Vec::new());
+    for (_, values) in rows.iter().filter(|(id, _)| id.is_none()) {
+        match values.zone() {
+            Some(zone) => zoned.push((*values).clone().into_zoned(zone.to_owned())),
+            None => unkeyed.push((*values).clone().into_new()),
+        }
+    }
     dispatch::insert_participants(connection, &unkeyed)?;
-    let has_zone = |(_, values): &&NewRow<'_>| values.timezone.iter().flatten().next().is_some();
-    rows.iter().filter(has_zone).try_for_each(|(id, values)| set_zone(connection, *id, values))
+    dispatch::insert_zoned_participants(connection, &zoned)
 }
 
-/// The rows have no zone yet when they are added: their table may be older than its column. Without a key, the address tells a row.
+/// The zone of a row that is there, if the file has one: its table may be older than its column.
 fn set_zone(
     connection: &mut AnyConnection,
-    id: Option<ParticipantId>,
+    id: ParticipantId,
     values: &ParticipantValues,
 ) -> QueryResult<()> {
     let Some(zone) = &values.timezone else { return Ok(()) };
-    let zone = zoned_participants::timezone.eq(zone.as_deref());
-    let zoned = zoned_participants::table;
-    match (id, &values.email) {
-        (Some(id), _) => diesel::update(zoned.find(id)).set(zone).execute(connection),
-        (None, Some(email)) => {
-            let of_event = zoned_participants::event_id.eq(values.event_id);
-            let same_address = zoned_participants::email.eq(email);
-            diesel::update(zoned.filter(of_event).filter(same_address)).set(zone).execute(connection)
-        }
-        (None, None) => return Ok(()),
-    }
-    .map(drop)
+    diesel::update(zoned_participants::table.find(id))
+        .set(zoned_participants::timezone.eq(zone.as_deref()))
+        .execute(connection)
+        .map(drop)
 }

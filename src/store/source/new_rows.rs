@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use diesel::Insertable;
 
 use crate::domain::ids::ParticipantId;
-use crate::store::schema::{events, participants};
+use crate::store::schema::{events, participants, zoned_participants};
 
 /// An event to be added.
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
@@ -59,4 +59,20 @@ pub struct KeyedParticipant {
     pub name: String,
     /// BCP 47 tag of the language.
     pub locale: Option<String>,
+}
+
+/// A participant to be added to a table that has time zones. The database chooses the key.
+#[derive(Debug, Clone, PartialEq, Eq, Insertable)]
+#[diesel(table_name = zoned_participants, treat_none_as_default_value = false)]
+pub struct ZonedParticipant {
+    /// The event.
+    pub event_id: i64,
+    /// The address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+    /// BCP 47 tag of the language.
+    pub locale: Option<String>,
+    /// Where their clocks stand.
+    pub timezone: String,
 }

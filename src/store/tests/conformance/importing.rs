@@ -125,6 +125,10 @@ fn zones_are_imported_where_there_is_a_column_for_them(store: &Store) {
     assert_eq!(import(&[with(without_key.clone(), Some("Asia/Tokyo"))]), counts(1, 0, 0));
     execute(store, "UPDATE participants SET id = 9 WHERE email = 'nine@example.com'");
     assert_eq!(zones(), [Some("Europe/Paris"), None, Some("Asia/Tokyo")].map(|zone| zone.map(str::to_owned)));
+    // Another of the same address, whom the application has added meanwhile, keeps theirs.
+    assert_eq!(import(&[with(without_key.clone(), Some("Europe/Rome"))]), counts(1, 0, 0));
+    execute(store, "DELETE FROM participants WHERE timezone = 'Europe/Rome'");
+    assert_eq!(zones(), [Some("Europe/Paris"), None, Some("Asia/Tokyo")].map(|zone| zone.map(str::to_owned)));
     rows[0] = with(given(7, Some("seven@example.com")), None);
     rows[1] = given(8, Some("eight@example.com"));
     assert_eq!((import(&rows), import(&rows)), (counts(0, 1, 1), counts(0, 0, 2)));
