@@ -16,12 +16,8 @@ pub(super) fn check_calls(
     source: &Source,
     locales: &Locales,
 ) -> Result<(), TemplateError> {
-    let mut filter = "";
     for name in names {
-        let Some(text) = name.text else {
-            filter = name.root;
-            continue;
-        };
+        let (Some(filter), Some(text)) = (name.call, name.text) else { continue };
         let checked = match (filter, name.root) {
             (date::NAME, date::FORMAT) => Format::parse(text).map(drop),
             (date::NAME, date::TIMEZONE) => date::read_zone(text).map(drop),
@@ -39,7 +35,9 @@ fn check_plural(name: &str, names: &[Name<'_>], locales: &Locales) -> Result<(),
     if locales.texts(name).next().is_none() {
         return Err(plural::unknown(name));
     }
-    let is_given = |argument: &str| argument == COUNT || names.iter().any(|name| name.root == argument);
+    let is_in_call =
+        |argument: &str| names.iter().any(|name| name.call == Some(plural::NAME) && name.root == argument);
+    let is_given = |argument: &str| argument == COUNT || is_in_call(argument);
     let missing = locales.texts(name).find_map(|(texts, text)| {
         text.arguments().find(|argument| !is_given(argument)).map(|argument| (texts, argument))
     });

@@ -15,6 +15,8 @@ pub(crate) struct Name<'a> {
     pub is_set: bool,
     /// The text in quotes that it is given: `date(format="short")`.
     pub text: Option<&'a str>,
+    /// The filter or function in whose brackets it stands: `date(format="short")`.
+    pub call: Option<&'a str>,
 }
 
 /// All names in the tags of `source`, in order, with keywords and filters.
@@ -65,6 +67,7 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
     let mut line = 1 + source[..start].matches('\n').count();
     let mut at = start;
     let mut after_dot = 0_u32;
+    let mut calls = Vec::new();
     while at < end {
         let byte = source.as_bytes()[at];
         let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
@@ -79,6 +82,7 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
                     field: None,
                     is_set: names.len() == first + 1 && matches!(names[first].root, "set" | "set_global"),
                     text: given_text(&source[at + length..end]),
+                    call: calls.last().copied().flatten(),
                 }),
                 (1, Some(name)) => name.field = Some(word),
                 _ => {}
@@ -96,6 +100,11 @@ fn in_tag<'a>(source: &'a str, start: usize, end: usize, names: &mut Vec<Name<'a
             continue;
         }
         after_dot = 0;
+        match byte {
+            b'(' => calls.push(names[first..].last().map(|name| name.root)),
+            b')' => drop(calls.pop()),
+            _ => {}
+        }
         if matches!(byte, b'"' | b'\'' | b'`') {
             let length = source.as_bytes()[at + 1..end].iter().position(|&other| other == byte);
             let string_end = length.map_or(end, |length| at + 1 + length);
@@ -147,6 +156,25 @@ mod tests {
         let given: Vec<(&str, &str)> =
             names(source).iter().filter_map(|name| Some((name.root, name.text?))).collect();
         assert_eq!(given, [("format", "%d {{"), ("timezone", "UTC"), ("d", "e")]);
+    }
+
+    #[test]
+    fn names_in_brackets_are_those_of_the_filter_before_them() {
+        let source = "{{ (a) | date(timezone=b.c | default(value=')'), format=d) }}{{ e }}";
+        let calls: Vec<(&str, Option<&str>)> =
+            names(source).iter().map(|name| (name.root, name.call)).collect();
+        let expected = [
+            ("a", None),
+            ("date", None),
+            ("timezone", Some("date")),
+            ("b", Some("date")),
+            ("default", Some("date")),
+            ("value", Some("default")),
+            ("format", Some("date")),
+            ("d", Some("date")),
+            ("e", None),
+        ];
+        assert_eq!(calls, expected);
     }
 
     proptest! {

@@ -70,6 +70,10 @@ fn an_error_is_told_in_plain_words_at_start() {
             "a\n{% if false %}{{ event.starts_at | date(format=\"lnog\") }}{% endif %}",
             ", line 2: the filter date has no format \"lnog\" (it has: long, short, time, weekday, month, iso, and patterns such as %d.%m.%Y)",
         ),
+        (
+            "a{% if false %}{{ event.starts_at | date(timezone=participant.timezone, format=\"lnog\") }}{% endif %}",
+            ", line 1: the filter date has no format \"lnog\" (it has: ",
+        ),
         ("{{ event.starts_at | date(format=\"%Q\") }}", ", line 1: the filter date has no %Q (it has: "),
         (
             "{{ event.starts_at | date(timezone=\"Middle/Earth\") }}",
@@ -142,6 +146,10 @@ fn an_error_in_a_count_is_told_at_start() {
         (
             "{% if false %}{{ 1 | plural(text=\"reason\") }}{% endif %}",
             ", line 1: the text \"reason\" has {reason}; give it to the filter: plural(text=\"reason\", reason=…) (in templates/en/texts.toml)",
+        ),
+        (
+            "{{ reason }}{% if false %}{{ 1 | plural(room=event.location, text=\"reason\") }}{% endif %}",
+            ", line 1: the text \"reason\" has {reason}; give it to the filter: ",
         ),
         (
             "{{ event.title | plural(text=\"about\") }}",
