@@ -35,7 +35,10 @@ impl Filter<Value, TeraResult<Value>> for PluralFilter {
                 "the filter {NAME} needs a whole number, and got \"{shown}\""
             )));
         }
-        let locale = self.locales.locale(language(NAME, "lang", &kwargs, state)?);
+        let [language, of_dates] = ["lang", "dates"].map(|field| language(NAME, field, &kwargs, state));
+        // The locale of the mail has its layout as well, against which a text may run.
+        let (language, of_mail) = (language?, self.locales.locale(of_dates?));
+        let locale = if of_mail.words.language == language { of_mail } else { self.locales.locale(language) };
         let text = locale.words.get(name).ok_or_else(|| Error::message(unknown(name)))?;
         let others = kwargs.iter().filter_map(|(key, value)| Some((key.as_str()?, value.to_string())));
         let arguments: Vec<(&str, String)> = others

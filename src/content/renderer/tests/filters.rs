@@ -127,12 +127,16 @@ fn a_text_has_the_form_that_a_number_takes() {
         ("de", "one seat 5 seats 22 seats"),
         ("pl-PL", "1 miejsce 5 miejsc 22 miejsca"),
         ("ja", "残り1席 残り5席 残り22席"),
+        ("ar", "one seat 5 seats 22 seats"),
     ] {
         let participant = Participant { locale: Some(locale.to_owned()), ..sample::ada() };
         let mail = templates.render(&context, &participant).unwrap();
         assert_eq!(mail.subject, expected, "{locale}");
         let html = mail.text(MediaType::Html).replace('\n', " ");
         assert!(html.contains("<strong>One</strong> in <bdi>&lt;A&gt;</bdi>"), "{html}");
+        // English among other words, and in a mail from right to left.
+        let runs_against = html.contains("<span lang=\"en\" dir=\"ltr\"><strong>One</strong>");
+        assert_eq!(runs_against, locale != "en", "{locale}: {html}");
     }
 }
 
