@@ -6,6 +6,7 @@ pub(crate) mod builder;
 mod cut;
 pub(crate) mod links;
 mod phone;
+mod pieces;
 mod plain;
 pub(crate) mod target;
 mod to_html;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::content::rich_text::links::link_words;
+use crate::content::rich_text::pieces::bound_pieces;
 use crate::content::rich_text::target::{misleads, target};
 use crate::content::rich_text::{Block, BlockKind, DEPTH_MAX, Look, RichText, Run};
 use crate::text::clean::turns_direction;
@@ -196,6 +197,7 @@ impl Builder {
     pub fn finish(mut self) -> RichText {
         self.flush();
         let mut text = RichText { blocks: self.blocks };
+        bound_pieces(&mut text);
         link_words(&mut text);
         text
     }
