@@ -3,6 +3,9 @@
 
 mod windows;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Offset, TimeZone as _, Utc};
 use chrono_tz::{OffsetName, TZ_VARIANTS, Tz};
 
@@ -90,16 +93,20 @@ impl TimeZone {
     }
 }
 
+/// The places by their names in small letters. Each mail to a participant with a zone looks for one.
+static BY_NAME: LazyLock<HashMap<String, Tz>> =
+    LazyLock::new(|| TZ_VARIANTS.into_iter().map(|zone| (zone.name().to_ascii_lowercase(), zone)).collect());
+
 /// A name of the tz database, in any capitals, with blanks in the place of underscores, and with the folder `posix/`.
 fn iana(name: &str) -> Option<Tz> {
-    // Nearly all names are written as IANA does, and looking through all of them takes long.
+    // Nearly all names are written as IANA does.
     if let Ok(zone) = name.parse() {
         return Some(zone);
     }
     let name = name.replace(' ', "_");
     let name = if name.is_ascii() { name.to_ascii_lowercase() } else { return None };
     let name = name.strip_prefix("posix/").unwrap_or(&name);
-    TZ_VARIANTS.into_iter().find(|zone| zone.name().eq_ignore_ascii_case(name))
+    BY_NAME.get(name).copied()
 }
 
 /// `GMT+2`, `UTC+01:00`, `utc -3`, `+0530`, `-05`: a sign, then hours with or without minutes. At most 14 hours, the
