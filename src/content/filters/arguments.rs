@@ -4,7 +4,7 @@ use tera::{Kwargs, State, TeraResult, Value};
 
 use crate::content::tag::Tag;
 
-/// The argument, and the variable, that says which language somebody reads.
+/// The argument, and the variable, that says which language the recipient reads.
 pub(super) const LOCALE: &str = "locale";
 
 /// A language of the mail, by its name among the fields of `locale`: that of an argument, or that of the variable. A component sees no
