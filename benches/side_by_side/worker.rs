@@ -1,6 +1,5 @@
 //! The real binary: `fanmail worker` with its defaults, on a database with participants.
 
-use std::fs;
 use std::time::Duration;
 
 use chrono::{NaiveDateTime, TimeDelta, Utc};
@@ -10,7 +9,7 @@ use testkit::bench::faults::Faults;
 use testkit::bench::sink::Sink;
 use testkit::database::Database;
 use testkit::ledger::LedgerPoll;
-use testkit::process::Process;
+use testkit::process::{Process, peak_memory};
 use testkit::queue::Publisher;
 use testkit::scenario::{EVENT, Scenario};
 use testkit::system::System;
@@ -110,7 +109,7 @@ impl Fanmail {
         // The ledger has times in milliseconds.
         let took = Self::wait_for_acks(&mut watch, task.notifications) - start + TimeDelta::milliseconds(1);
         let cpu_seconds = worker.cpu_seconds() - idle;
-        let peak_memory = peak_memory(&worker);
+        let peak_memory = peak_memory(worker.id());
         worker.stop();
         Run {
             mails: task.mails,
@@ -143,12 +142,4 @@ impl Sender for FanOut<'_> {
             publish: &|publisher| publisher.publish("UPDATED", EVENT),
         })
     }
-}
-
-/// Largest physical memory so far, in MiB (proc(5), `VmHWM`).
-fn peak_memory(process: &Process) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kib: f64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
-    kib / 1024.0
 }

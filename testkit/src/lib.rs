@@ -15,6 +15,7 @@
 
 pub mod amqp_proxy;
 pub mod bench;
+pub mod bounce;
 pub mod broker;
 pub mod calendar;
 pub mod certificates;

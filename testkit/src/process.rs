@@ -172,6 +172,14 @@ impl Drop for Process {
     }
 }
 
+/// Largest physical memory of a process so far, in MiB (proc(5), `VmHWM`).
+pub fn peak_memory(process: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: f64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    kib / 1024.0
+}
+
 fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }

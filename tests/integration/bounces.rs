@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 
+use testkit::bounce::dsn;
 use testkit::postfix::Postfix;
 use testkit::program;
 use testkit::scenario::{DOMAIN, EVENT, Scenario};
@@ -176,14 +177,4 @@ fn bounce_with(scenario: &Scenario, arguments: &[&OsStr], mail: &str) -> Option<
     }
     drop(stdin);
     child.wait().unwrap().code()
-}
-
-/// A delivery status notification to this envelope sender.
-fn dsn(sender: &str, status: &str) -> String {
-    format!(
-        "Return-Path: <>\r\nFrom: MAILER-DAEMON@example.com\r\nTo: {sender}\r\nSubject: Undelivered\r\n\
-         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n\
-         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n\
-         Final-Recipient: rfc822; whoever@example.com\r\nAction: failed\r\nStatus: {status}\r\n--b--\r\n"
-    )
 }

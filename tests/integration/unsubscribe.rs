@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use testkit::http::{address_of, get_from_worker, post_form, send};
+use testkit::http::{address_of, get_from_worker, post_form, send, status};
 use testkit::process::Process;
 use testkit::scenario::Scenario;
 use testkit::scenario::builder::ScenarioBuilder;
@@ -34,13 +34,7 @@ fn started(builder: ScenarioBuilder) -> Scenario {
 /// The path of the link in the newest mail of each recipient.
 fn paths(scenario: &Scenario) -> BTreeMap<String, String> {
     let mails = scenario.smtp.log().received;
-    let path = |url: &str| {
-        url.trim_matches(['<', '>']).strip_prefix("https://events.example.org").map(str::to_owned)
-    };
-    mails
-        .iter()
-        .filter_map(|mail| Some((mail.recipient.clone(), path(&mail.header("List-Unsubscribe"))?)))
-        .collect()
+    mails.iter().filter_map(|mail| Some((mail.recipient.clone(), mail.unsubscribe_path()?))).collect()
 }
 
 /// A worker that has sent one mail to each participant, and those paths.
@@ -56,10 +50,6 @@ fn suppressed(scenario: &Scenario, scope: &str) -> usize {
     scenario.ledger.count(&format!(
         "suppressions WHERE scope = '{scope}' AND reason = 'unsubscribed' AND source = 'link'"
     ))
-}
-
-fn status(response: &str) -> &str {
-    response.get(9..12).unwrap_or_default()
 }
 
 #[test]

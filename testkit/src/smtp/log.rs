@@ -83,6 +83,14 @@ impl ReceivedMail {
     pub fn header(&self, name: &str) -> String {
         header(&self.raw, name)
     }
+
+    /// The path of the link in `List-Unsubscribe`.
+    pub fn unsubscribe_path(&self) -> Option<String> {
+        let link = self.header("List-Unsubscribe");
+        let (_, behind_scheme) = link.trim_matches(['<', '>']).split_once("://")?;
+        let (_, path) = behind_scheme.split_once('/')?;
+        Some(format!("/{path}"))
+    }
 }
 
 /// The value of a header, unfolded; empty when there is none.

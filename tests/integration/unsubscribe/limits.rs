@@ -4,10 +4,10 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use testkit::http::{post_form, send};
+use testkit::http::{post_form, send, status};
 use testkit::wait::wait_until;
 
-use crate::unsubscribe::{sent, started, status, with_links};
+use crate::unsubscribe::{sent, started, with_links};
 
 /// One client may not press the buttons of others all day; who comes by another way is served.
 #[test]
