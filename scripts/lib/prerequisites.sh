@@ -84,6 +84,7 @@ have_package() {
     python3-dotenv) has_python_module dotenv.parser ;;
     python3-dkim) has_python_module dkim ;;
     python3-nacl) has_python_module nacl.signing ;;
+    libmail-dkim-perl) perl -MMail::DKIM::Verifier -e 1 2>/dev/null ;;
     fonts-noto-core) compgen -G "/usr/share/fonts/*/*/NotoSansArabic*" >/dev/null ;;
     chromium-headless-shell) find_chromium >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
@@ -125,7 +126,7 @@ need_cargo_tool() {
   cargo install --quiet --locked "$name@$version" </dev/null
 }
 
-# need_prerequisites [build] [broker] [databases] [python] [valgrind] [peers]
+# need_prerequisites [build] [broker] [databases] [judges] [valgrind] [peers]
 need_prerequisites() {
   local what packages=()
   for what in "$@"; do
@@ -133,7 +134,7 @@ need_prerequisites() {
       build) packages+=(ca-certificates gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server netbase) ;;
       databases) packages+=(postgresql mariadb-server) ;;
-      python) packages+=(python3-dotenv python3-dkim python3-nacl) ;; # the judges of how .env is read, and of DKIM signatures
+      judges) packages+=(python3-dotenv python3-dkim python3-nacl libmail-dkim-perl) ;; # of how .env is read, and of DKIM signatures
       valgrind) packages+=(valgrind) ;;
       peers) packages+=(nodejs npm python3-venv) ;;
     esac

@@ -12,6 +12,7 @@ mod broker_mixed;
 mod broker_working;
 mod database_faults;
 mod deferrals;
+mod flood;
 mod lateness;
 mod ledger_losses;
 mod messages;
@@ -20,12 +21,16 @@ mod poison;
 mod relay_faults;
 mod relay_wide;
 mod retry;
+mod returned;
+mod rotation;
 mod run;
 mod several_workers;
 mod superseding;
 mod table;
 mod throttling;
 mod turns;
+mod unsubscribing;
+mod wanted;
 mod worker_faults;
 mod workers;
 
@@ -176,6 +181,26 @@ scenarios! {
         |run| superseding::killed(run, System::Postgresql, 2, Ids::With);
     superseding_mariadb_id: "one of two workers killed, notifications that supersede each other, MariaDB, with message_id",
         |run| superseding::killed(run, System::Mariadb, 2, Ids::With);
+    unsubscribing_sqlite: "worker killed while people unsubscribe, SQLite",
+        |run| unsubscribing::killed(run, System::Sqlite);
+    unsubscribing_postgresql: "worker killed while people unsubscribe, PostgreSQL",
+        |run| unsubscribing::killed(run, System::Postgresql);
+    unsubscribing_mariadb: "worker killed while people unsubscribe, MariaDB",
+        |run| unsubscribing::killed(run, System::Mariadb);
+    returned_sqlite: "worker and fanmail bounces killed while mails come back, SQLite",
+        |run| returned::killed(run, System::Sqlite);
+    returned_postgresql: "worker and fanmail bounces killed while mails come back, PostgreSQL",
+        |run| returned::killed(run, System::Postgresql);
+    returned_mariadb: "worker and fanmail bounces killed while mails come back, MariaDB",
+        |run| returned::killed(run, System::Mariadb);
+    flood_sqlite: "flood of requests for links and forged ones, SQLite",
+        |run| flood::beside_sending(run, System::Sqlite);
+    flood_postgresql: "flood of requests for links and forged ones, PostgreSQL",
+        |run| flood::beside_sending(run, System::Postgresql);
+    rotation_sqlite: "worker killed and stopped, with new secrets and DKIM keys, SQLite",
+        |run| rotation::in_the_middle(run, System::Sqlite);
+    rotation_postgresql: "worker killed and stopped, with new secrets and DKIM keys, PostgreSQL",
+        |run| rotation::in_the_middle(run, System::Postgresql);
     late_replies: "relay replying after SMTP_DATA_TIMEOUT to one in fifty, without message_id", deferrals::late_replies;
     poison_sqlite: "random bytes, mutated JSON, odd properties, SQLite, with and without message_id",
         |run| poison::poison(run, System::Sqlite);

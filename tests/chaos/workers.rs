@@ -1,5 +1,6 @@
 //! The workers of a run, and their supervisor: a worker that has ended is replaced, as systemd would do.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,8 @@ pub type Variables = Vec<(&'static str, String)>;
 
 /// The workers of one scenario.
 pub struct Workers<'scenario> {
-    scenario: &'scenario Scenario,
+    /// What they work on.
+    pub scenario: &'scenario Scenario,
     way: Way,
     running: Vec<Worker>,
     /// How often a worker was killed, has ended by itself, or was frozen until others took over its work. The mails in
@@ -87,6 +89,31 @@ impl<'scenario> Workers<'scenario> {
         value.expect(name).trim().to_owned()
     }
 
+    /// Where a worker serves HTTP.
+    pub fn address(&self, n: usize) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.running[n].port))
+    }
+
+    /// The process of a worker.
+    pub fn process(&self, n: usize) -> u32 {
+        self.running[n].process.id()
+    }
+
+    /// Waits until a worker says that it is healthy.
+    #[track_caller]
+    pub fn wait_for_health(&self, n: usize) {
+        wait_for("an answer of /healthz", LONGEST, || {
+            let response =
+                http::try_send(self.address(n), "GET /healthz HTTP/1.1\r\n\r\n").unwrap_or_default();
+            (http::status(&response) == "200").then_some(())
+        });
+    }
+
+    /// Sets a variable of those that take the place of a worker.
+    pub fn set(&mut self, n: usize, name: &'static str, value: &str) {
+        self.running[n].variables.push((name, value.to_owned()));
+    }
+
     /// SIGKILL, and a new worker in its place.
     pub fn kill(&mut self, n: usize) {
         let dead = self.replace(n);
@@ -108,8 +135,15 @@ impl<'scenario> Workers<'scenario> {
     /// SIGTERM and a clean end, and a new worker in its place.
     #[track_caller]
     pub fn stop(&mut self, n: usize) {
+        self.stop_while(n, |_| {});
+    }
+
+    /// The same, with what is done before the end of the worker.
+    #[track_caller]
+    pub fn stop_while(&mut self, n: usize, during: impl FnOnce(&Process)) {
         let worker = self.replace(n);
         worker.terminate();
+        during(&worker);
         let ended = worker.wait();
         // Right after its start, a signal ends the process at once: the handler is not installed yet.
         let not_ready = ended.code.is_none() && !ended.err.contains("sending mails through");
