@@ -1,15 +1,17 @@
-//! An independent judge of DKIM signatures: dkimpy, with `tests/dkim/verify.py`. It asks no DNS server.
+//! Independent judges of DKIM signatures: dkimpy, with `tests/dkim/verify.py`, and `Mail::DKIM`, with `tests/dkim/verify.pl`. They ask no
+//! DNS server.
 
 use std::process::Command;
 
 use openssl::base64::encode_block;
 use openssl::pkey::{Id, PKey};
 use openssl::rsa::Rsa;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::installed::run_with_json;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/dkim/verify.py");
+const DKIMPY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/dkim/verify.py");
+const MAIL_DKIM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/dkim/verify.pl");
 
 /// A key for DKIM, with its public half in a made-up DNS.
 pub struct TestKey {
@@ -49,11 +51,22 @@ impl TestKey {
 /// What is wrong with each signature of each mail, according to dkimpy; the empty string if nothing is. `records`: names in DNS with
 /// their TXT records.
 pub fn verify(records: &[(String, String)], mails: &[String]) -> Vec<Vec<String>> {
+    let mut command = Command::new(python());
+    command.args(["-X", "utf8", DKIMPY]);
+    run_with_json(command, &input(records, mails))
+}
+
+/// The same according to `Mail::DKIM` of Perl, of which many versions do not know Ed25519.
+pub fn verify_with_perl(records: &[(String, String)], mails: &[String]) -> Vec<Vec<String>> {
+    let mut command = Command::new("perl");
+    command.arg(MAIL_DKIM);
+    run_with_json(command, &input(records, mails))
+}
+
+fn input(records: &[(String, String)], mails: &[String]) -> Value {
     let records: serde_json::Map<String, _> =
         records.iter().map(|(name, record)| (name.clone(), json!(record))).collect();
-    let mut command = Command::new(python());
-    command.args(["-X", "utf8", SCRIPT]);
-    run_with_json(command, &json!({"records": records, "mails": mails}))
+    json!({"records": records, "mails": mails})
 }
 
 /// A Python that has dkimpy with Ed25519: the first in PATH, or Debian's.

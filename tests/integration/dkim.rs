@@ -3,8 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use testkit::dkim::{TestKey, verify};
-use testkit::scenario::{DOMAIN, Scenario};
+use testkit::dkim::{TestKey, verify, verify_with_perl};
+use testkit::postfix::Postfix;
+use testkit::scenario::{DOMAIN, EVENT, Scenario};
+use testkit::smtp::SmtpServer;
+use testkit::wait::wait_until;
 
 #[test]
 fn the_relay_gets_mails_of_every_kind_with_signatures_that_are_right() {
@@ -41,6 +44,53 @@ fn the_relay_gets_mails_of_every_kind_with_signatures_that_are_right() {
     for (mail, found) in mails.iter().zip(verify(&keys.map(|key| key.record(DOMAIN)), &mails)) {
         assert_eq!(found, ["", ""], "{mail}");
     }
+}
+
+/// Postfix adds headers, and writes its own line ends to a mailbox. One recipient has a mailbox there, the others are behind the next server.
+#[test]
+fn signatures_are_right_behind_a_real_postfix_for_two_judges() {
+    let next = SmtpServer::start();
+    let Some(postfix) = Postfix::start(next.port, DOMAIN) else { return };
+    let keys = [TestKey::rsa("rsa1", 2048), TestKey::ed25519("ed1")];
+    let scenario = Scenario::builder("dkim-postfix")
+        .participants(9)
+        .env("SMTP_PORT", &postfix.port.to_string())
+        .env("DKIM_SELECTOR", keys[0].selector)
+        .env("DKIM_PRIVATE_KEY", &keys[0].private)
+        .env("DKIM_SELECTOR_2", keys[1].selector)
+        .env("DKIM_PRIVATE_KEY_2", &keys[1].private)
+        .env("UNSUBSCRIBE_URL", "https://events.example.org/unsubscribe")
+        .env("UNSUBSCRIBE_SECRET", "a-secret-of-a-test-that-is-long-enough")
+        .build();
+    scenario.ledger.execute(&format!(
+        "INSERT INTO participants (event_id, email, name) VALUES ({EVENT}, 'ann@{DOMAIN}', 'Zoë  Ångström')"
+    ));
+    let worker = scenario.worker();
+    scenario.publish("CREATED");
+    scenario.publish("UPDATED");
+    scenario.wait_for_acks(2);
+    worker.stop();
+    let mailbox = postfix.maildir().join("new");
+    wait_until("the mails behind Postfix", || {
+        next.accepted() == 18 && fs::read_dir(&mailbox).is_ok_and(|files| files.count() == 2)
+    });
+    let passed_on = next.log().received.into_iter().map(|mail| mail.raw.to_vec());
+    let files = fs::read_dir(&mailbox).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    let mails: Vec<String> = passed_on.chain(files).map(|mail| String::from_utf8(mail).unwrap()).collect();
+    // As a verifier gets them over SMTP.
+    let mails: Vec<String> =
+        mails.iter().map(|mail| mail.replace("\r\n", "\n").replace('\n', "\r\n")).collect();
+    let records = keys.map(|key| key.record(DOMAIN));
+    let judged = verify(&records, &mails).into_iter().zip(verify_with_perl(&records, &mails));
+    for (mail, (dkimpy, mail_dkim)) in mails.iter().zip(judged) {
+        assert!(mail.contains("Received: from "), "{mail}");
+        assert_eq!(dkimpy, ["", ""], "{mail}");
+        // The RSA signature stands first.
+        assert_eq!((mail_dkim.len(), mail_dkim[0].as_str()), (2, ""), "{mail}");
+        assert!(mail_dkim[1].is_empty() || mail_dkim[1].contains("unsupported"), "{mail_dkim:?} {mail}");
+    }
+    let changed = [mails[0].replacen("\r\nSubject: ", "\r\nSubject: x", 1)];
+    assert!(verify_with_perl(&records, &changed)[0].iter().all(|found| !found.is_empty()));
 }
 
 #[test]
