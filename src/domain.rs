@@ -17,6 +17,7 @@ pub mod ids;
 pub mod installation;
 pub mod kind;
 pub mod lease;
+pub mod mail_id;
 pub mod message;
 pub mod missing_event;
 pub mod notification;

@@ -32,6 +32,7 @@ use crate::domain::address_hash::AddressHash;
 use crate::domain::content::{Content, MediaType};
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
+use crate::domain::mail_id::MailId;
 use crate::domain::outcome::Verdict;
 use crate::domain::participant::Participant;
 
@@ -149,7 +150,7 @@ impl Composer {
             None => (own, None),
             Some(address) => (address.clone(), Some(own)),
         };
-        let key = format!("n{}.p{}", notification.id, participant.id);
+        let key = MailId { notification_id: notification.id, participant_id: participant.id }.to_string();
         let tagged = notification.id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
         let message_id = format!("<{key}{suffix}");
