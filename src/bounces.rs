@@ -10,5 +10,6 @@ pub mod mailbox;
 mod mime;
 mod plain_bounce;
 mod reader;
+mod recorder;
 mod report;
 mod status_code;

@@ -20,6 +20,8 @@ pub fn read(part: &Entity<'_>) -> Report {
     let Some((_, kind)) = of_type else { return Report::Other };
     // It is logged and kept: what stands there may be an address.
     let kind = cut(mask(&one_line(&kind.to_ascii_lowercase())), TYPE_MAX);
+    // A database with an encoding such as LATIN1 refuses characters that it does not have.
+    let kind = kind.replace(|c: char| !c.is_ascii(), "?");
     match kind.as_str() {
         "not-spam" | "auth-failure" => Report::Notice,
         _ => Report::Complaint(kind),

@@ -26,17 +26,24 @@ pub struct BounceCount {
 }
 
 impl Store {
-    /// Counts a mail.
+    /// Counts mails with one result, of which the last says `detail`.
     ///
     /// # Errors
     /// When the database does not answer; then nothing has changed.
-    pub fn count_bounce(&self, result: BounceResult, detail: Option<&str>) -> Result<(), StoreError> {
+    pub fn count_bounces(
+        &self,
+        result: BounceResult,
+        number: u32,
+        detail: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let detail = detail.map(ascii);
+        let detail = detail.as_deref();
         self.write("count a mail that came back", |connection| {
             let result = result.as_str();
             let now: NaiveDateTime = dispatch::clock(connection)?;
             let known = diesel::update(bounce_counts::table.find(result))
                 .set((
-                    bounce_counts::number.eq(bounce_counts::number + 1_i64),
+                    bounce_counts::number.eq(bounce_counts::number + i64::from(number)),
                     bounce_counts::last_at.eq(now),
                     bounce_counts::last_detail.eq(detail),
                 ))
@@ -45,7 +52,7 @@ impl Store {
                 diesel::insert_into(bounce_counts::table)
                     .values((
                         bounce_counts::result.eq(result),
-                        bounce_counts::number.eq(1_i64),
+                        bounce_counts::number.eq(i64::from(number)),
                         bounce_counts::last_at.eq(now),
                         bounce_counts::last_detail.eq(detail),
                     ))
@@ -72,4 +79,9 @@ impl Store {
             Ok(rows.into_iter().filter_map(known).collect())
         })
     }
+}
+
+/// A database with an encoding such as LATIN1 refuses characters that it does not have, and the words are anybody's.
+fn ascii(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }

@@ -119,16 +119,16 @@ pub fn the_third_soft_bounce_of_an_address_suppresses_it(store: &Store) {
 
 pub fn mails_to_the_bounce_address_are_counted(store: &Store) {
     assert!(store.list_bounce_counts().unwrap().is_empty());
-    store.count_bounce(BounceResult::Forged, None).unwrap();
-    store.count_bounce(BounceResult::Bounced, Some("5.1.1: unknown")).unwrap();
-    store.count_bounce(BounceResult::Bounced, Some("5.1.2: unknown")).unwrap();
+    store.count_bounces(BounceResult::Forged, 1, None).unwrap();
+    store.count_bounces(BounceResult::Bounced, 1, Some("5.1.1: unknown")).unwrap();
+    store.count_bounces(BounceResult::Bounced, 1, Some("5.1.2: нет такого\0")).unwrap();
     execute(
         store,
         "INSERT INTO bounce_counts (result, number, last_at) VALUES ('of-later', 1, '2026-01-01 00:00:00')",
     );
     let counts = store.list_bounce_counts().unwrap();
     let shown: Vec<_> = counts.iter().map(|of| (of.result, of.number, of.last_detail.as_deref())).collect();
-    let expected = [(BounceResult::Bounced, 2, Some("5.1.2: unknown")), (BounceResult::Forged, 1, None)];
+    let expected = [(BounceResult::Bounced, 2, Some("5.1.2: ??? ???????")), (BounceResult::Forged, 1, None)];
     assert_eq!(shown, expected);
     assert!(counts.iter().all(|of| of.last_ago < Duration::from_secs(600)));
 }
