@@ -149,7 +149,8 @@ fn find_why_not(connection: &mut AnyConnection, mail: &ReturnedMail) -> QueryRes
     Ok(if is_undecided || deferred > 0 { Recorded::NotYet } else { Recorded::Refused })
 }
 
-/// Counts a soft bounce of an address, and returns how many there are. Forgets the old ones of all addresses.
+/// Counts a soft bounce of an address, and returns how many there are. Forgets its old ones. Only rows of the address are looked at, which
+/// the primary key finds.
 fn count_soft_bounce(
     connection: &mut AnyConnection,
     address: &AddressHash,
@@ -157,8 +158,8 @@ fn count_soft_bounce(
     now: NaiveDateTime,
 ) -> QueryResult<i64> {
     let address = address.as_bytes().as_slice();
-    diesel::delete(soft_bounces::table.filter(soft_bounces::reported_at.lt(now - SOFT_FOR)))
-        .execute(connection)?;
+    let of_address = soft_bounces::table.filter(soft_bounces::address_hash.eq(address));
+    diesel::delete(of_address.filter(soft_bounces::reported_at.lt(now - SOFT_FOR))).execute(connection)?;
     let same_mail = soft_bounces::table.find((address, mail.notification_id, mail.participant_id));
     diesel::delete(same_mail).execute(connection)?;
     diesel::insert_into(soft_bounces::table)
@@ -169,5 +170,5 @@ fn count_soft_bounce(
             soft_bounces::reported_at.eq(now),
         ))
         .execute(connection)?;
-    soft_bounces::table.filter(soft_bounces::address_hash.eq(address)).count().get_result(connection)
+    of_address.count().get_result(connection)
 }
