@@ -21,13 +21,13 @@ pub trait HasExitCode {
     fn exit_code(&self) -> u8;
 }
 
-/// Ends the process once what was printed is written.
-pub fn exit(code: ExitCode) -> ! {
+/// Ends the process once what was printed is written, with `unwritten` if it cannot be.
+pub fn exit(code: ExitCode, unwritten: u8) -> ! {
     let written = io::stdout().flush();
     if let Err(error) = &written {
         eprintln!("fanmail: cannot write the output: {error}");
     }
-    let code = if written.is_err() && code == ExitCode::SUCCESS { ExitCode::from(FAILED) } else { code };
+    let code = if written.is_err() && code == ExitCode::SUCCESS { ExitCode::from(unwritten) } else { code };
     // The number of an `ExitCode` cannot be read.
     let number = (0..=u8::MAX).find(|&number| ExitCode::from(number) == code);
     exit_at_once(number.unwrap_or(FAILED))

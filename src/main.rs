@@ -15,7 +15,7 @@ use fanmail::config::Config;
 use fanmail::config::environment::{DotenvError, Environment};
 use fanmail::config::problem::ConfigErrors;
 use fanmail::content::error::TemplateError;
-use fanmail::exit_code::{FAILED, HasExitCode, TRY_AGAIN, exit};
+use fanmail::exit_code::{FAILED, HasExitCode, TRY_AGAIN, exit, exit_at_once};
 use fanmail::http::server::HttpError;
 use fanmail::observe::logging::{self, LogError};
 use fanmail::routes::error::RoutesError;
@@ -24,13 +24,39 @@ use fanmail::text::clean::printable;
 use signal_hook::consts::{SIGHUP, SIGPIPE};
 
 fn main() {
-    let cli = Cli::parse();
-    exit(run(&cli).unwrap_or_else(|error| {
-        let code = report(&error);
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    if is_mail_pipe(&cli.command) {
         // A mail server waits for the exit code: after any failure, it has to try again.
-        let is_mail_pipe = matches!(&cli.command, Command::Bounces(args) if args.is_pipe());
-        if is_mail_pipe { ExitCode::from(TRY_AGAIN) } else { code }
-    }))
+        std::panic::set_hook(Box::new(|panic| {
+            eprintln!("fanmail: {}", printable(&panic.to_string()));
+            exit_at_once(TRY_AGAIN);
+        }));
+        let end = run(&cli).unwrap_or_else(|error| {
+            report(&error);
+            ExitCode::from(TRY_AGAIN)
+        });
+        exit(end, TRY_AGAIN);
+    }
+    exit(run(&cli).unwrap_or_else(|error| report(&error)), FAILED)
+}
+
+fn is_mail_pipe(command: &Command) -> bool {
+    matches!(command, Command::Bounces(args) if args.is_pipe())
+}
+
+/// Ends the process because of a command line that is wrong, or asks for help. A mail server would send a bounce after any other exit code
+/// than that of [`TRY_AGAIN`].
+fn refuse(error: &clap::Error) -> ! {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let names_mailbox = words.iter().any(|word| {
+        let word = word.to_string_lossy();
+        word.starts_with("--maildir") || word.starts_with("--mbox")
+    });
+    if error.use_stderr() && words.first().is_some_and(|verb| verb == "bounces") && !names_mailbox {
+        eprint!("{error}");
+        exit_at_once(TRY_AGAIN);
+    }
+    error.exit()
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
@@ -40,8 +66,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         signal_hook::flag::register(SIGHUP, Arc::default())?;
     }
     let (config, environment) = configure(&cli.command)?;
-    // `worker` and `retry` must survive a closed stdout; the other verbs exit on SIGPIPE.
-    if !sends_mail {
+    // `worker` and `retry` must survive a closed stdout, and a mail server waits for an exit code; the other verbs exit on SIGPIPE.
+    if !sends_mail && !is_mail_pipe(&cli.command) {
         exit_on_sigpipe()?;
     }
     cli.run(&config, &environment)

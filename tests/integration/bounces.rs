@@ -1,7 +1,7 @@
 //! Mails that come back: from a real Postfix, and in the middle of a fan-out.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
@@ -142,6 +142,11 @@ fn what_comes_through_a_pipe_is_taken_or_tried_again() {
     let arguments = [OsStr::new("--recipient"), recipient];
     assert_eq!(bounce_with(&scenario, &arguments, &mails[1].0), Some(0), "of any bytes");
 
+    let wrong = [OsStr::new("--wrong")];
+    assert_eq!(bounce_with(&scenario, &wrong, &mails[1].0), Some(75), "an option that there is not");
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(bounce_to(&scenario, &[], &mails[1].0, full.into()), Some(75), "nothing can be written");
+
     let there =
         scenario.environment.insert("DATABASE_URL".to_owned(), "sqlite:////nowhere/fanmail.db".to_owned());
     assert_eq!(bounce(&scenario, &mails[0].0), Some(75), "the database is away");
@@ -159,6 +164,11 @@ fn bounce(scenario: &Scenario, mail: &str) -> Option<i32> {
 
 /// The same with arguments.
 fn bounce_with(scenario: &Scenario, arguments: &[&OsStr], mail: &str) -> Option<i32> {
+    bounce_to(scenario, arguments, mail, Stdio::null())
+}
+
+/// The same with a standard output.
+fn bounce_to(scenario: &Scenario, arguments: &[&OsStr], mail: &str, out: Stdio) -> Option<i32> {
     let mut child = Command::new(program::fanmail())
         .arg("bounces")
         .args(arguments)
@@ -166,7 +176,7 @@ fn bounce_with(scenario: &Scenario, arguments: &[&OsStr], mail: &str) -> Option<
         .env_clear()
         .envs(&scenario.environment)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(out)
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
