@@ -4,9 +4,11 @@
 //! sink is started so that it ends after some more mails than expected (`-M`). Afterwards [`Sink::count`] sends the
 //! missing mails until it ends.
 
+use std::env;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -94,8 +96,16 @@ impl Sink {
     }
 }
 
-/// The path in a variable that the script sets.
+/// The path of a program of Postfix: that in a variable, which the scripts set, or where they find it.
 pub fn program(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set; start this with its script, in scripts/"))
+    let name = variable.to_ascii_lowercase().replace('_', "-");
+    let found = || {
+        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+        let unpacked = cache.map(|cache| cache.join("fanmail/postfix/bin"));
+        let folders = [Some(PathBuf::from("/usr/sbin")), unpacked].into_iter().flatten();
+        folders.map(|folder| folder.join(&name)).find(|path| path.is_file())
+    };
+    let found = env::var(variable).ok().or_else(|| Some(found()?.to_str()?.to_owned()));
+    found.unwrap_or_else(|| panic!("{name} of Postfix is not there; scripts/test unpacks it"))
 }
