@@ -9,6 +9,7 @@ pub mod intake;
 pub mod mailbox;
 mod mime;
 mod plain_bounce;
+pub mod providers;
 mod reader;
 mod recorder;
 mod report;

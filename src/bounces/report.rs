@@ -1,4 +1,4 @@
-//! What a mail to the bounce address may be. Reading it is left to `reader`.
+//! What a mail to the bounce address, or a provider's report, may be. Reading them is left to `reader` and `providers`.
 
 use crate::bounces::status_code::{Severity, StatusCode, choose, classify};
 
@@ -33,5 +33,18 @@ impl Bounce {
     pub fn new(status: Option<StatusCode>, words: String) -> Self {
         let code = choose(status, &words);
         Self { code, severity: classify(code, &words), words }
+    }
+
+    /// A bounce of which a provider has an opinion. What the receiving server says counts more: the opinion decides only if its code and
+    /// its words leave that open.
+    pub fn with_opinion(status: Option<StatusCode>, words: String, opinion: Severity) -> Self {
+        let bounce = Self::new(status, words);
+        let is_open = bounce.severity == Severity::Soft && bounce.code.is_none_or(StatusCode::says_nothing);
+        if is_open { Self { severity: opinion, ..bounce } } else { bounce }
+    }
+
+    /// A bounce of a mail that the provider has sent to no server, because it knows the address.
+    pub fn decided(status: Option<StatusCode>, words: String, severity: Severity) -> Self {
+        Self { code: choose(status, &words), severity, words }
     }
 }

@@ -48,7 +48,7 @@ impl StatusCode {
     }
 
     /// Whether it says no more than that the mail came back. Exim gives 5.0.0 to all of them.
-    fn says_nothing(self) -> bool {
+    pub fn says_nothing(self) -> bool {
         self.subject == 0 || self.detail == 0 && matches!(self.subject, 1 | 2 | 5)
     }
 }
