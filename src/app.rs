@@ -25,6 +25,7 @@ use crate::http;
 use crate::http::database::RequestDatabase;
 use crate::http::server::{self, HttpServer};
 use crate::http::unsubscribe::Unsubscribing;
+use crate::http::webhooks::Webhooks;
 use crate::observe::events::routes::ToldKeys;
 use crate::observe::health::Monitor;
 use crate::observe::logging;
@@ -129,6 +130,9 @@ impl Runtime {
             if config.email.unsubscribe.is_some() {
                 log::info!("HTTP_ADDR is not set: another program has to answer at UNSUBSCRIBE_URL");
             }
+            if !config.email.webhooks.providers().is_empty() {
+                log::warn!("HTTP_ADDR is not set: this worker does not answer at /webhooks/");
+            }
             return Ok(None);
         };
         let metrics = || Arc::clone(&self.monitor.metrics);
@@ -136,7 +140,8 @@ impl Runtime {
         let unsubscribing = unsubscribing
             .map(|links| Unsubscribing::new(links, templates, database.clone(), metrics()))
             .transpose()?;
-        Ok(Some(server::serve(addr, http::routes(self.monitor.clone(), unsubscribing))?))
+        let webhooks = Webhooks::new(&config.email.webhooks, database.clone(), metrics());
+        Ok(Some(server::serve(addr, http::routes(self.monitor.clone(), unsubscribing, webhooks))?))
     }
 
     /// Opens the database, and waits for one that is away. `None` when a shutdown is requested first.

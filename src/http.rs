@@ -4,6 +4,7 @@
 use axum::Router;
 
 use crate::http::unsubscribe::Unsubscribing;
+use crate::http::webhooks::Webhooks;
 use crate::observe::health::Monitor;
 
 mod client;
@@ -12,12 +13,13 @@ pub mod probes;
 mod rate_limit;
 pub mod server;
 pub mod unsubscribe;
+pub mod webhooks;
 
 /// All routes. Without links that unsubscribe there is no page for them.
-pub fn routes(monitor: Monitor, unsubscribing: Option<Unsubscribing>) -> Router {
-    let probes = probes::routes(monitor);
+pub fn routes(monitor: Monitor, unsubscribing: Option<Unsubscribing>, webhooks: Webhooks) -> Router {
+    let routes = probes::routes(monitor).merge(webhooks.routes());
     match unsubscribing {
-        Some(unsubscribing) => probes.merge(unsubscribing.routes()),
-        None => probes,
+        Some(unsubscribing) => routes.merge(unsubscribing.routes()),
+        None => routes,
     }
 }

@@ -16,6 +16,7 @@ use fanmail::config::content::ContentConfig;
 use fanmail::config::database::{Backend, DatabaseConfig};
 use fanmail::config::email::reach::Reach;
 use fanmail::config::email::unsubscribe::{UnsubscribeConfig, UnsubscribeUrl};
+use fanmail::config::email::webhooks::WebhookConfig;
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::config::secret::Secret;
 use fanmail::content::renderer::{NotificationContext, Templates};
@@ -72,6 +73,7 @@ impl Mails {
             reach: Reach::default(),
             dkim: None,
             unsubscribe: None,
+            webhooks: WebhookConfig::default(),
         };
         let templates = Templates::load(&ContentConfig::default()).unwrap();
         let notification_context =

@@ -151,6 +151,7 @@ mod tests {
     use crate::config::content::ContentConfig;
     use crate::config::email::reach::Reach;
     use crate::config::email::relay::Relay;
+    use crate::config::email::webhooks::WebhookConfig;
     use crate::content::sample;
     use crate::domain::ids::NotificationId;
     use crate::domain::kind::Kind;
@@ -168,6 +169,7 @@ mod tests {
             reach: Reach::default(),
             dkim: None,
             unsubscribe: None,
+            webhooks: WebhookConfig::default(),
         }
     }
 

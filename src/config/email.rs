@@ -10,6 +10,7 @@ pub mod reach;
 pub mod relay;
 pub mod security;
 pub mod unsubscribe;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use crate::config::email::rate::Rate;
 use crate::config::email::reach::Reach;
 use crate::config::email::relay::Relay;
 use crate::config::email::unsubscribe::UnsubscribeConfig;
+use crate::config::email::webhooks::WebhookConfig;
 use crate::config::reader::Reader;
 
 /// Sender and route of mails.
@@ -43,6 +45,8 @@ pub struct EmailConfig {
     pub dkim: Option<DkimConfig>,
     /// The links that unsubscribe people; `None`: mails have none.
     pub unsubscribe: Option<UnsubscribeConfig>,
+    /// Whose reports about mails are taken over HTTP.
+    pub webhooks: WebhookConfig,
 }
 
 /// How mails leave.
@@ -97,6 +101,7 @@ impl EmailConfig {
             dkim: DkimConfig::read(reader, &from_email),
             from_email,
             unsubscribe: UnsubscribeConfig::read(reader),
+            webhooks: WebhookConfig::read(reader),
             route: if dummy { Route::Dummy { outbox } } else { Route::Smtp(relay) },
         }
     }

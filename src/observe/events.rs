@@ -19,4 +19,5 @@ pub mod routes;
 pub mod set_aside;
 pub mod superseding;
 pub mod unsubscribing;
+pub mod webhooks;
 pub mod without_message;

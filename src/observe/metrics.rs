@@ -77,6 +77,10 @@ pub struct Metrics {
     pub unsubscribed: Counter,
     /// Times that a person has taken that back.
     pub resubscribed: Counter,
+    /// Reports of mail providers that were taken.
+    pub webhook_reports: Counter,
+    /// Requests to `/webhooks/` that were refused.
+    pub webhooks_refused: Counter,
     /// Connections to the broker after the first one.
     pub broker_reconnects: Counter,
 }
@@ -151,6 +155,16 @@ impl Metrics {
             ),
             ("unsubscribed", "Times that somebody has stopped mails by the link of one.", &self.unsubscribed),
             ("resubscribed", "Times that somebody has taken that back.", &self.resubscribed),
+            (
+                "webhook_reports",
+                "Reports of mail providers about mails that came back.",
+                &self.webhook_reports,
+            ),
+            (
+                "webhooks_refused",
+                "Requests to /webhooks/ with a wrong secret, signature, time or form, or too many.",
+                &self.webhooks_refused,
+            ),
             ("broker_reconnects", "Connections to the broker after the first.", &self.broker_reconnects),
         ];
         let counters = counters.into_iter().map(|(name, help, counter)| {

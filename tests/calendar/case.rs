@@ -6,6 +6,7 @@ use fanmail::channels::email::compose::notification_headers::NotificationHeaders
 use fanmail::config::content::ContentConfig;
 use fanmail::config::content::calendar::CalendarMode;
 use fanmail::config::email::reach::Reach;
+use fanmail::config::email::webhooks::WebhookConfig;
 use fanmail::config::email::{EmailConfig, Route};
 use fanmail::content::renderer::Templates;
 use fanmail::content::sample;
@@ -45,6 +46,7 @@ impl Case {
             reach: Reach::default(),
             dkim: None,
             unsubscribe: None,
+            webhooks: WebhookConfig::default(),
             connections: 1,
             rate: None,
         };

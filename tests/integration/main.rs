@@ -71,5 +71,6 @@ mod text_keys;
 mod unreadable_rows;
 mod unsubscribe;
 mod upgrade;
+mod webhooks;
 #[cfg(feature = "mysql")]
 mod wrong_data;

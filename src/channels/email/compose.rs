@@ -66,6 +66,8 @@ pub struct Composer {
     parts: PartEncoder,
     calendar: CalendarEncoder,
     links: Option<UnsubscribeLinks>,
+    /// Whether Postmark's reports are taken.
+    tells_postmark: bool,
 }
 
 impl Composer {
@@ -92,6 +94,7 @@ impl Composer {
             parts: PartEncoder::default(),
             calendar: CalendarEncoder::new(&config.from_name, &config.from_email, &installation.tag),
             links: None,
+            tells_postmark: !config.webhooks.postmark_secrets.is_empty(),
         }
     }
 
@@ -150,7 +153,8 @@ impl Composer {
             None => (own, None),
             Some(address) => (address.clone(), Some(own)),
         };
-        let key = MailId { notification_id: notification.id, participant_id: participant.id }.to_string();
+        let id = MailId { notification_id: notification.id, participant_id: participant.id };
+        let key = id.to_string();
         let tagged = notification.id > self.untagged_up_to;
         let suffix = if tagged { &self.suffix } else { &self.untagged_suffix };
         let message_id = format!("<{key}{suffix}");
@@ -172,6 +176,10 @@ impl Composer {
         }
         mail.lines(self.shared.lines_for(content.subject, date));
         mail.line_of(&["Message-ID: ", &message_id]);
+        if self.tells_postmark {
+            // Postmark has Message-IDs of its own, and returns this in its reports. Its limit is 80 characters.
+            mail.line_of(&["X-PM-Metadata-fanmail: ", &id.to_string(), ".", &self.tag]);
+        }
         let of_notification = notification.encoded(&self.tag, &self.domain);
         mail.lines(&of_notification.thread_lines(participant, &self.suffix));
         mail.lines(&of_notification.lines);

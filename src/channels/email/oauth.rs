@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use crate::channels::SendError;
 use crate::channels::email::oauth::response::{Grant, read_grant};
@@ -15,6 +14,7 @@ use crate::config::email::oauth::OAuthClient;
 use crate::config::secret::Secret;
 use crate::sync::lock;
 use crate::text::clean::{cut, one_line};
+use crate::tls::https_agent;
 
 /// Longest time for one request, with name look-up, connection and response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,21 +57,8 @@ struct AccessToken {
 impl AccessTokens {
     /// No token yet: the first is requested when it is needed.
     pub fn new(client: &OAuthClient) -> Self {
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::NativeTls)
-            // The authorities of the system.
-            .root_certs(RootCerts::PlatformVerifier)
-            .build();
-        let http = Agent::config_builder()
-            .tls_config(tls)
-            .timeout_global(Some(REQUEST_TIMEOUT))
-            // The body of an error says what is wrong.
-            .http_status_as_error(false)
-            // A redirect would take the secrets elsewhere.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .build()
-            .new_agent();
+        // The body of an error says what is wrong, and a redirect would take the secrets elsewhere: it follows none.
+        let http = https_agent(REQUEST_TIMEOUT);
         let state = State { token: None, refresh_token: client.refresh_token.clone(), failure: None };
         Self { client: Arc::new(client.clone()), http, state: Arc::new(Mutex::new(state)) }
     }

@@ -4,6 +4,7 @@ use mail_parser::{Address as Parsed, MessageParser, MimeHeaders};
 
 use super::*;
 use crate::config::content::ContentConfig;
+use crate::config::email::webhooks::WebhookConfig;
 use crate::config::email::{Route, reach::Reach};
 use crate::content::renderer::Templates;
 use crate::content::sample;
@@ -29,6 +30,7 @@ fn config(from_email: &str, from_name: &str) -> EmailConfig {
         reach: Reach::default(),
         dkim: None,
         unsubscribe: None,
+        webhooks: WebhookConfig::default(),
     }
 }
 

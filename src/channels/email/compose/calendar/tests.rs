@@ -7,6 +7,7 @@ use crate::channels::email::compose::Composer;
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::channels::email::mail::Mail;
 use crate::config::email::reach::Reach;
+use crate::config::email::webhooks::WebhookConfig;
 use crate::config::email::{EmailConfig, Route};
 use crate::content::calendar::content_lines::tests::unfolded;
 use crate::content::sample;
@@ -32,6 +33,7 @@ fn composer(tag: &str) -> Composer {
         reach: Reach::default(),
         dkim: None,
         unsubscribe: None,
+        webhooks: WebhookConfig::default(),
         connections: 1,
         rate: None,
     };
