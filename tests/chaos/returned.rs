@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::messages::{Ids, Way, of_event};
 use crate::run::{LANES, Run};
-use crate::unsubscribing::hold;
+use crate::unsubscribing::{hold, kill_while_held};
 use crate::wanted::Wanted;
 use crate::workers::Workers;
 use testkit::bounce::dsn;
@@ -91,12 +91,12 @@ pub fn killed(run: &mut Run, system: System) {
         }
         let kill_first = run.random.bool();
         if kill_first {
-            workers.kill(0);
+            kill_while_held(&mut workers);
         }
         let recorded = scenario.ledger.outcomes("bounced") + run.random.usize(..=count);
         returned.read_until_killed(&mut workers, recorded);
         if !kill_first {
-            workers.kill(0);
+            kill_while_held(&mut workers);
         }
         returned.read();
         let bounced = scenario.ledger.deliveries().into_iter().filter(|row| row.status == "bounced");

@@ -5,7 +5,7 @@ use std::iter;
 
 use crate::messages::{Ids, Way, of_event};
 use crate::run::{LANES, Run};
-use crate::unsubscribing::{hold, press, with_links};
+use crate::unsubscribing::{hold, kill_while_held, press, with_links};
 use crate::wanted::Wanted;
 use crate::workers::Workers;
 use testkit::bounce::dsn;
@@ -59,7 +59,7 @@ pub fn in_the_middle(run: &mut Run, system: System) {
             workers.set(0, name, &value);
         }
         if run.random.bool() {
-            workers.kill(0);
+            kill_while_held(&mut workers);
         } else {
             workers.stop_while(0, |worker| {
                 worker.wait_for_log("stopping");

@@ -75,7 +75,7 @@ pub fn killed(run: &mut Run, system: System) {
         let (mut stopped, mut resumed) = (Vec::new(), Vec::new());
         for (number, at) in who.into_iter().enumerate() {
             if number == kill {
-                workers.kill(0);
+                kill_while_held(&mut workers);
             }
             let choice = run.random.choice(CHOICES).unwrap();
             let is_one_click = run.random.bool();
@@ -90,7 +90,7 @@ pub fn killed(run: &mut Run, system: System) {
             }
         }
         if kill == presses {
-            workers.kill(0);
+            kill_while_held(&mut workers);
         }
         wanted.stop(stopped, false);
         wanted.stop(resumed, true);
@@ -117,5 +117,17 @@ pub fn hold(run: &mut Run, workers: &mut Workers, first: usize, begin: impl FnOn
             && scenario.smtp.gate().held() == LANES
             && scenario.ledger.count("deliveries WHERE status IN ('sent', 'bounced')")
                 == scenario.smtp.accepted_ids().len()
+    });
+}
+
+/// Kills the worker while its mails are held, and waits until the relay knows that: else it could accept a mail of a dead worker when it lets
+/// mails go on, and the next worker skip its recipient.
+#[track_caller]
+pub fn kill_while_held(workers: &mut Workers) {
+    let smtp = &workers.scenario.smtp;
+    let (ended, open) = smtp.read_log(|log| (log.connections - log.open, log.open));
+    workers.kill(0);
+    workers.wait_until("the connections to end", |_| {
+        smtp.read_log(|log| log.connections - log.open) >= ended + open
     });
 }
