@@ -24,7 +24,8 @@ pub enum TemplatesCommand {
     ///
     /// Renders all mails with sample data, with the templates in DIR or else in TEMPLATES_DIR, and looks at the results: images
     /// without alt, or not from https; links that mail programs do not open; HTML that Gmail cuts off; an empty text part; long
-    /// subjects; text that is hard to read on its background; a missing language; files that are not used.
+    /// subjects; text that is hard to read on its background; a missing language; no visible link that unsubscribes; files that are
+    /// not used.
     ///
     /// The exit code is 1 with errors, and 0 with warnings only, unless --deny-warnings is given.
     Lint(LintArgs),

@@ -36,9 +36,14 @@ pub fn lint(templates: &Templates) -> Vec<Finding> {
         match templates.notification_context_at(&facts, sample::now()) {
             Err(error) => findings.add(Severity::Error, folder, error.to_string()),
             Ok(context) => {
+                // As with UNSUBSCRIBE_URL.
+                let link = (kind != Kind::Cancelled).then_some(sample::UNSUBSCRIBE_URL);
                 for participant in &participants {
-                    match templates.render(&context, participant) {
-                        Ok(mail) => look_at(&mail, folder, &mut findings),
+                    match templates.render_with_link(&context, participant, link) {
+                        Ok(mail) => {
+                            look_at(&mail, folder, &mut findings);
+                            look_for_link(&mail, link, folder, &mut findings);
+                        }
                         Err(error) => findings.add(Severity::Error, folder, error.to_string()),
                     }
                 }
@@ -82,6 +87,18 @@ fn look_at(content: &Content, folder: &str, findings: &mut Findings) {
         findings.add(Severity::Error, &template, problem);
     }
     look_at_html(html, &template, findings);
+}
+
+/// A link in the headers alone is not visible. CANCELLED has none.
+fn look_for_link(content: &Content, link: Option<&str>, folder: &str, findings: &mut Findings) {
+    let Some(link) = link else { return };
+    for (media_type, file) in [(MediaType::Plain, "body.txt"), (MediaType::Html, "body.html")] {
+        if !content.text(media_type).contains(link) {
+            let problem = "shows no link that unsubscribes; with UNSUBSCRIBE_URL mails need a visible one, for Gmail and Yahoo and so \
+                           that people do not press \"spam\": show unsubscribe_url";
+            findings.add(Severity::Warning, &format!("{folder}/{file}"), problem.to_owned());
+        }
+    }
 }
 
 #[cfg(test)]

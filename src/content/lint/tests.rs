@@ -92,6 +92,28 @@ fn subjects_parts_sizes_and_files_are_looked_at() {
             ("created/body.txt", "the text part is empty; "),
             ("created/body.html", "the HTML has 103 kB; Gma"),
             ("created/body.html", "<html> has no lang; scre"),
+            ("created/body.txt", "shows no link that unsub"),
+            ("created/body.html", "shows no link that unsub"),
         ]
+    );
+}
+
+#[test]
+fn templates_that_show_no_link_that_unsubscribes_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    for folder in ["updated", "cancelled", "created"] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+        write(&format!("{folder}/body.html"), "<html lang=en><body>{{ event.title }}</body></html>");
+    }
+    write("created/body.html", "<html lang=en><a href='{{ unsubscribe_url }}'>x</a></html>");
+    write("updated/body.txt", "{{ event.title }}");
+    let found = lint(&Templates::load(&ContentConfig::with_templates(dir.path())).unwrap());
+    let templates: Vec<&str> = found.iter().map(|finding| finding.template.as_str()).collect();
+    assert_eq!(templates, ["updated/body.txt", "updated/body.html"], "{found:?}");
+    assert!(
+        found.iter().all(|finding| finding.severity == Severity::Warning
+            && finding.problem.starts_with("shows no link that unsubscribes")),
+        "{found:?}"
     );
 }
