@@ -77,7 +77,7 @@ fn opt_outs_of_the_application_are_asked_for(system: System) {
     let people = scenario.people();
     scenario.ledger.execute(&format!(
         "CREATE VIEW optouts AS SELECT '{}' AS email, 'all' AS scope UNION ALL SELECT '{}', 'event:123'
-         UNION ALL SELECT '{}', 'no scope'",
+         UNION ALL SELECT '{}', 'no scope' UNION ALL SELECT ' Somebody@example.org', 'all'",
         people[0].email.to_lowercase(),
         people[1].email,
         people[2].email
@@ -87,6 +87,10 @@ fn opt_outs_of_the_application_are_asked_for(system: System) {
     scenario.environment.insert("OPTOUTS".to_owned(), "True".to_owned());
     let check = scenario.run_ok(&["check"]);
     assert!(check.contains("the scope \"no scope\" is none, and counts as all"), "{check}");
+    assert!(
+        check.contains("optouts: 1 row of the first 4 with blanks or capitals in the address"),
+        "{check}"
+    );
     let worker = scenario.worker();
     scenario.publish("UPDATED");
     scenario.wait_for_acks(1);

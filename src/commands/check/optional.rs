@@ -46,5 +46,13 @@ pub(super) fn look_at_optouts(store: &Store, is_used: bool) -> Result<Vec<String
         let word = cut(one_line(&word), MAX_SHOWN);
         format!("optouts: the scope \"{word}\" is none, and counts as all; expected everything, all, kind:KIND or event:KEY")
     });
-    Ok(without_address.into_iter().chain(bad_scope).collect())
+    let not_found = (sample.not_found > 0).then(|| {
+        let rows = count(sample.not_found as u64, "row");
+        format!(
+            "optouts: {rows} of the first {} with blanks or capitals in the address; they stop no mail, unless participants.email has the \
+             same capitals; let the view write LOWER(TRIM(email))",
+            sample.rows
+        )
+    });
+    Ok(without_address.into_iter().chain(not_found).chain(bad_scope).collect())
 }

@@ -1,12 +1,15 @@
 //! The application's table or view `optouts` (`OPTOUTS`): who wants no mail, by address. What it says is added to the list of
 //! suppressions, which is left to `store::suppressions`.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use crate::domain::address_hash::normalized;
 use crate::domain::suppression::SuppressionScope;
 use crate::store::Store;
+use crate::store::backend::any::AnyConnection;
 use crate::store::backend::as_text::AsText;
 use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
@@ -34,6 +37,8 @@ pub struct OptoutsSample {
     pub bad_scope: Option<String>,
     /// How many of them have no address to which mail can be sent.
     pub without_address: usize,
+    /// How many of them have blanks or capitals in the address, and are not found for the address without them.
+    pub not_found: usize,
 }
 
 impl Store {
@@ -69,6 +74,7 @@ impl Store {
             let is_bad = |word: &String| SuppressionScope::from_word(word).is_err();
             Ok(OptoutsSample {
                 rows: rows.len(),
+                not_found: count_not_found(connection, &rows)?,
                 without_address: rows.iter().filter(|row| read((*row).clone()).is_none()).count(),
                 bad_scope: rows.into_iter().filter_map(|(_, scope)| not_blank(scope)).find(is_bad),
             })
@@ -80,6 +86,24 @@ impl Store {
 /// The normalised address and the word of the scope; `None` without an address.
 fn read((email, scope): Row) -> Option<(String, Option<String>)> {
     Some((normalized(&not_blank(email)?)?, not_blank(scope)))
+}
+
+/// How many of the first rows with blanks or capitals in the address are not found for the address without them: databases differ.
+fn count_not_found(connection: &mut AnyConnection, rows: &[Row]) -> QueryResult<usize> {
+    let usual = |(email, _): &Row| {
+        let AppText(written) = email.as_ref()?;
+        let usual = written.trim().to_lowercase();
+        (usual != *written && normalized(&usual).is_some()).then_some(usual)
+    };
+    let odd: Vec<String> = rows.iter().filter_map(usual).take(ADDRESSES_PER_QUERY).collect();
+    if odd.is_empty() {
+        return Ok(0);
+    }
+    let asked: Vec<&str> = odd.iter().map(String::as_str).collect();
+    let found: Vec<Row> = select(&asked).load(connection)?;
+    let found: HashSet<String> =
+        found.into_iter().filter_map(|(email, _)| Some(not_blank(email)?.to_lowercase())).collect();
+    Ok(odd.iter().filter(|address| !found.contains(*address)).count())
 }
 
 /// Without a word, or with one that is none, the person wants no mail at all: better none than one that is not wanted.

@@ -185,6 +185,7 @@ fn the_application_may_say_who_wants_no_mail() {
     assert_eq!(worker.tally(3).sent, 5);
     let sample = worker.store.sample_optouts(10).unwrap();
     assert_eq!((sample.rows, sample.without_address, sample.bad_scope.as_deref()), (5, 1, Some("never")));
+    assert_eq!(sample.not_found, 0);
 }
 
 #[test]
