@@ -84,6 +84,10 @@ inner *arguments:
 paging:
     cargo bench --locked --all-features --bench paging
 
+# What asking for suppressed addresses costs a page, on each database
+suppressions:
+    cargo bench --locked --all-features --bench suppressions
+
 # Faults at random moments, and what became of the mails: just chaos --runs 1
 chaos *arguments:
     scripts/chaos {{ arguments }}

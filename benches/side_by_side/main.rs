@@ -36,6 +36,7 @@ const SECTIONS: &[Section] = &[
     rows::small::SECTION,
     rows::mixed::SECTION,
     rows::priority::SECTION,
+    rows::flood::SECTION,
     rows::memory::SECTION,
     rows::instructions::SECTION,
 ];

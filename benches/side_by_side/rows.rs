@@ -2,6 +2,7 @@
 
 pub mod end_to_end;
 pub mod first_mail;
+pub mod flood;
 pub mod instructions;
 pub mod memory;
 pub mod mixed;
