@@ -16,7 +16,7 @@ const MAC: usize = 8;
 const LONGEST: usize = 1 + 8 + 8 + HASH_PREFIX + MAC;
 
 /// Most octets of the local part of an address (RFC 5321 section 4.5.3.1.1).
-const LOCAL_PART: usize = 64;
+pub const LOCAL_PART: usize = 64;
 
 // The longest token fits behind each `BOUNCE_ADDRESS`.
 const _: () = assert!(LOCAL_PART_MAX + 1 + (LONGEST * 8).div_ceil(5) <= LOCAL_PART);
