@@ -34,3 +34,4 @@ pub mod time_zone;
 pub mod times;
 pub mod unsubscribe_token;
 pub mod user;
+pub mod written_address;
