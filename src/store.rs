@@ -32,6 +32,7 @@ mod ids;
 mod known_rows;
 pub mod ledger;
 pub mod migrations;
+pub mod person;
 pub(crate) mod pool;
 mod schema;
 pub mod source;

@@ -89,6 +89,8 @@ fn delete_all(purge: &mut Purge<'_>, plan: &PurgePlan, shutdown: &Shutdown) -> a
         purged.notifications += step.notifications;
         purged.outcomes += step.outcomes;
         purged.outbox_rows += step.outbox_rows;
+        purged.soft_bounces += step.soft_bounces;
+        purged.erasures += step.erasures;
         bar.inc(step.outcomes);
         // SQLite has one writer, and a process that waits for it only polls the lock: half of the time is left to the
         // workers.
@@ -114,7 +116,7 @@ fn planned(verb: &str, plan: &PurgePlan) -> String {
         count(*notifications, "notification"),
         count(*outcomes, "outcome"),
         named("including", &plan.abandoned, "that were abandoned"),
-        outbox_rows(verb, plan.outbox_rows)
+        other_rows(verb, [plan.outbox_rows, plan.soft_bounces, plan.erasures])
     )
 }
 
@@ -130,20 +132,25 @@ fn named(first: &str, ids: &[NotificationId], why: &str) -> String {
     format!("{first} {} {why}: {}\n", count(ids.len() as u64, "notification"), named.join(", "))
 }
 
-/// A line about rows of the outbox, if there are any.
-fn outbox_rows(verb: &str, rows: u64) -> String {
-    if rows == 0 { String::new() } else { format!("{verb} {} of the outbox\n", count(rows, "row")) }
+/// A line for each kind of other rows of which there are any.
+fn other_rows(verb: &str, [outbox_rows, soft_bounces, erasures]: [u64; 3]) -> String {
+    let line = |number: u64, what: &str, of: &str| {
+        if number == 0 { String::new() } else { format!("{verb} {} {of}\n", count(number, what)) }
+    };
+    line(outbox_rows, "row", "of the outbox")
+        + &line(soft_bounces, "soft bounce", "older than 30 days")
+        + &line(erasures, "row", "of the log of erasures")
 }
 
 /// A line about what was deleted.
 fn deleted(summary: &PurgeSummary) -> String {
-    let Purged { notifications, outcomes, outbox_rows: rows } = summary.purged;
+    let Purged { notifications, outcomes, outbox_rows, soft_bounces, erasures } = summary.purged;
     let interrupted = if summary.interrupted { "; interrupted, continue with the same command" } else { "" };
     format!(
         "deleted {} with {}{interrupted}\n{}",
         count(notifications, "notification"),
         count(outcomes, "outcome"),
-        outbox_rows("deleted", rows)
+        other_rows("deleted", [outbox_rows, soft_bounces, erasures])
     )
 }
 
@@ -172,14 +179,17 @@ struct JsonPurge {
     kept_leased: Vec<NotificationId>,
     kept_deferred: Vec<NotificationId>,
     outbox_rows: u64,
+    soft_bounces: u64,
+    erasures: u64,
 }
 
 /// Without a `summary` it is a dry run.
 fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
     let time = |time: NaiveDateTime| rfc3339(time.and_utc());
-    let PurgePlan { notifications, outcomes, outbox_rows, .. } = *plan;
-    let planned = Purged { notifications, outcomes, outbox_rows };
-    let Purged { notifications, outcomes, outbox_rows } = summary.map_or(planned, |summary| summary.purged);
+    let PurgePlan { notifications, outcomes, outbox_rows, soft_bounces, erasures, .. } = *plan;
+    let planned = Purged { notifications, outcomes, outbox_rows, soft_bounces, erasures };
+    let Purged { notifications, outcomes, outbox_rows, soft_bounces, erasures } =
+        summary.map_or(planned, |summary| summary.purged);
     JsonPurge {
         dry_run: summary.is_none(),
         interrupted: summary.is_some_and(|summary| summary.interrupted),
@@ -193,6 +203,8 @@ fn to_json(plan: &PurgePlan, summary: Option<&PurgeSummary>) -> JsonPurge {
         kept_leased: plan.leased.clone(),
         kept_deferred: plan.deferred.clone(),
         outbox_rows,
+        soft_bounces,
+        erasures,
     }
 }
 
@@ -218,19 +230,24 @@ mod tests {
             leased: vec![NotificationId(40)],
             deferred: vec![NotificationId(41), NotificationId(42)],
             outbox_rows: 7,
+            soft_bounces: 1,
+            erasures: 0,
         }
     }
 
     #[test]
     fn text_says_what_is_deleted_what_is_kept_and_why() {
-        let purged = Purged { notifications: 3, outcomes: 9000, outbox_rows: 1 };
+        let purged =
+            Purged { notifications: 3, outcomes: 9000, outbox_rows: 1, erasures: 2, ..Purged::default() };
         let summary = PurgeSummary { purged, interrupted: true };
         insta::assert_snapshot!(planned("deleting", &sample_plan()) + &deleted(&summary) + &kept(&sample_plan()), @r#"
         deleting 12 notifications with 30000 outcomes, completed or abandoned before 2026-08-23 11:00:00Z (oldest 2026-01-01 10:00:00Z, newest 2026-08-22 09:00:00Z)
         including 2 notifications that were abandoned: 31, 37
         deleting 7 rows of the outbox
+        deleting 1 soft bounce older than 30 days
         deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
         deleted 1 row of the outbox
+        deleted 2 rows of the log of erasures
         kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
         kept 1 notification because a retry is running: 40
         kept 2 notifications because some of their mails are deferred and will be tried again: 41, 42
@@ -238,6 +255,7 @@ mod tests {
         let nothing = PurgePlan {
             notifications: 0,
             outcomes: 0,
+            soft_bounces: 0,
             oldest: None,
             newest: None,
             abandoned: Vec::new(),
@@ -253,8 +271,8 @@ mod tests {
     #[test]
     fn json_has_the_words_of_the_ledger() {
         let plan = serde_json::to_string(&to_json(&sample_plan(), None)).unwrap();
-        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"abandoned":[31,37],"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42],"outbox_rows":7}"#);
-        let purged = Purged { notifications: 3, outcomes: 9000, outbox_rows: 0 };
+        insta::assert_snapshot!(plan, @r#"{"dry_run":true,"interrupted":false,"completed_before":"2026-08-23T11:00:00.000Z","oldest":"2026-01-01T10:00:00.250Z","newest":"2026-08-22T09:00:00.000Z","notifications":12,"outcomes":30000,"abandoned":[31,37],"kept_not_acked":[1,2,3,4,5,6,7,8,9,10,11],"kept_leased":[40],"kept_deferred":[41,42],"outbox_rows":7,"soft_bounces":1,"erasures":0}"#);
+        let purged = Purged { notifications: 3, outcomes: 9000, ..Purged::default() };
         let summary = PurgeSummary { purged, interrupted: true };
         let json = serde_json::to_value(to_json(&sample_plan(), Some(&summary))).unwrap();
         assert_eq!((&json["dry_run"], &json["interrupted"]), (&false.into(), &true.into()));

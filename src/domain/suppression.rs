@@ -157,6 +157,8 @@ words! {
         Refused = "refused",
         /// An operator wants it so.
         Blocked = "blocked",
+        /// What fanmail had about the person was erased.
+        Erased = "erased",
     }
 }
 
@@ -166,7 +168,7 @@ impl SuppressionReason {
     pub fn usual_scope(self) -> SuppressionScope {
         match self {
             Self::Unsubscribed | Self::OptedOut | Self::Blocked => SuppressionScope::All,
-            Self::Bounced | Self::Complained | Self::Refused => SuppressionScope::Everything,
+            Self::Bounced | Self::Complained | Self::Refused | Self::Erased => SuppressionScope::Everything,
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::store::backend::any::{AnyConnection, MultiBackend};
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::schema::{
-    __diesel_schema_migrations, bounce_counts, broker_sessions, deferrals, deliveries, events, installation,
-    notifications, outbox, participants, recipients, soft_bounces, suppressions, workers,
+    __diesel_schema_migrations, bounce_counts, broker_sessions, deferrals, deliveries, erasures, events,
+    installation, notifications, outbox, participants, recipients, soft_bounces, suppressions, workers,
 };
 
 impl Store {
@@ -104,6 +104,7 @@ impl Store {
         self.check_table("suppressions", suppressions::table.limit(0))?;
         self.check_table("soft_bounces", soft_bounces::table.limit(0))?;
         self.check_table("bounce_counts", bounce_counts::table.limit(0))?;
+        self.check_table("erasures", erasures::table.limit(0))?;
         self.run("use events and participants", dispatch::check_types)?;
         self.find_app_keys().map(drop)
     }
@@ -176,7 +177,7 @@ fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
 }
 
 /// New tables with their migration and their columns. An application may use these names in the same database.
-const NEW_TABLES: [(&str, &str, &[&str]); 8] = [
+const NEW_TABLES: [(&str, &str, &[&str]); 9] = [
     ("0003", "recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
     (
         "0003",
@@ -217,6 +218,21 @@ const NEW_TABLES: [(&str, &str, &[&str]); 8] = [
     ("0011", "suppressions", &["address_hash", "scope", "address", "reason", "source", "created_at"]),
     ("0012", "soft_bounces", &["address_hash", "notification_id", "participant_id", "reported_at"]),
     ("0012", "bounce_counts", &["result", "number", "last_at", "last_detail"]),
+    (
+        "0013",
+        "erasures",
+        &[
+            "address_hash",
+            "begun_at",
+            "ended_at",
+            "run_by",
+            "outcomes",
+            "recipients",
+            "notifications",
+            "suppressions",
+            "outbox_rows",
+        ],
+    ),
 ];
 
 /// Applies what is missing, in order. Applies nothing if another program uses names of new tables, and returns these names.

@@ -138,6 +138,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasures (address_hash, begun_at) {
+        address_hash -> Binary,
+        begun_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        run_by -> Nullable<Text>,
+        outcomes -> BigInt,
+        recipients -> BigInt,
+        notifications -> BigInt,
+        suppressions -> BigInt,
+        outbox_rows -> BigInt,
+    }
+}
+
+diesel::table! {
     recipients (notification_id, id) {
         notification_id -> BigInt,
         id -> BigInt,

@@ -45,7 +45,7 @@ mod sqlite;
 mod upgrade;
 
 /// All of them, in order.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -58,6 +58,7 @@ const MIGRATIONS: [&str; 12] = [
     "0010_coalescing",
     "0011_suppressions",
     "0012_bounces",
+    "0013_erasures",
 ];
 
 /// The event of most tests.

@@ -24,7 +24,7 @@ on_every_system!(
 );
 
 /// The names of the migrations, in their order.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     "0001_tables",
     "0002_workers",
     "0003_channels_and_audiences",
@@ -37,6 +37,7 @@ const MIGRATIONS: [&str; 12] = [
     "0010_coalescing",
     "0011_suppressions",
     "0012_bounces",
+    "0013_erasures",
 ];
 
 /// What `fanmail migrate` prints when it applies these, counted from 1.

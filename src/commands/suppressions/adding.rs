@@ -17,10 +17,10 @@ pub struct AddArgs {
     #[arg(required = true, value_name = "ADDRESS")]
     pub addresses: Vec<String>,
     /// Which mails: everything, all (all but cancellations), kind:KIND or event:KEY [default: everything if the reason is bounced,
-    /// complained or refused, else all]
+    /// complained, refused or erased, else all]
     #[arg(long, value_parser = parse_scope)]
     pub scope: Option<SuppressionScope>,
-    /// Why, which the outcomes show: unsubscribed, opted-out, bounced, complained, refused or blocked
+    /// Why, which the outcomes show: unsubscribed, opted-out, bounced, complained, refused, blocked or erased
     #[arg(long, value_parser = parse_reason, default_value = "blocked")]
     pub reason: SuppressionReason,
 }

@@ -8,7 +8,8 @@
 //!
 //! A completed notification with deferrals is kept: its mails are still to be sent. Those of an abandoned one are not. Its
 //! deferrals are deleted last, like those of a notification that was deleted by hand. So are lists of recipients. At the very end come rows
-//! of the outbox that were taken long enough ago: the ledger has had their notifications since then.
+//! of the outbox that were taken long enough ago: the ledger has had their notifications since then; soft bounces that count no more; and the
+//! log of erasures, which is kept for three years. Suppressions stay.
 
 use std::collections::VecDeque;
 
@@ -22,8 +23,8 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::dispatch;
 use crate::store::error::StoreError;
 use crate::store::ledger::retention::deletion::{
-    ROWS_PER_STEP, count_outbox_rows, delete_deferrals, delete_outbox_rows, delete_outcomes,
-    delete_recipients, nth_participant,
+    ROWS_PER_STEP, count_old_records, count_outbox_rows, delete_deferrals, delete_old_records,
+    delete_outbox_rows, delete_outcomes, delete_recipients, nth_participant,
 };
 use crate::store::ledger::retention::selection::{
     KEYS_PER_QUERY, ended_before, find_orphaned_deferrals, find_orphaned_outcomes, find_orphaned_recipients,
@@ -75,6 +76,10 @@ pub struct PurgePlan {
     pub deferred: Vec<NotificationId>,
     /// Rows of the outbox that were taken before, to be deleted.
     pub outbox_rows: u64,
+    /// Soft bounces that count no more.
+    pub soft_bounces: u64,
+    /// Rows of the log of erasures that are old enough.
+    pub erasures: u64,
 }
 
 /// What was deleted.
@@ -86,6 +91,10 @@ pub struct Purged {
     pub outcomes: u64,
     /// Rows of the outbox.
     pub outbox_rows: u64,
+    /// Soft bounces.
+    pub soft_bounces: u64,
+    /// Rows of the log of erasures.
+    pub erasures: u64,
 }
 
 impl Store {
@@ -132,6 +141,7 @@ impl Purge<'_> {
                     .count()
                     .get_result::<i64>(connection)?;
             }
+            let (soft_bounces, erasures) = count_old_records(connection, before)?;
             Ok(PurgePlan {
                 before,
                 notifications: notifications.unsigned_abs(),
@@ -160,6 +170,8 @@ impl Purge<'_> {
                     .select(notifications::id)
                     .load(connection)?,
                 outbox_rows: count_outbox_rows(connection, before)?,
+                soft_bounces,
+                erasures,
             })
         })
     }
@@ -218,7 +230,20 @@ impl Purge<'_> {
         let deleted = self
             .store
             .write("delete old rows of the outbox", |connection| delete_outbox_rows(connection, before))?;
-        Ok((deleted > 0).then_some(Purged { outbox_rows: deleted as u64, ..Purged::default() }))
+        if deleted == 0 {
+            return self.delete_old_records();
+        }
+        Ok(Some(Purged { outbox_rows: deleted as u64, ..Purged::default() }))
+    }
+
+    fn delete_old_records(&self) -> Result<Option<Purged>, StoreError> {
+        let before = self.before;
+        let (soft_bounces, erasures) =
+            self.store.write("delete old records about addresses", |connection| {
+                delete_old_records(connection, before)
+            })?;
+        let purged = Purged { soft_bounces, erasures, ..Purged::default() };
+        Ok((purged != Purged::default()).then_some(purged))
     }
 
     fn find_more(&mut self) -> Result<(), StoreError> {

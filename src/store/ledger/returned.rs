@@ -17,7 +17,7 @@ use crate::store::schema::{deferrals, deliveries, notifications, soft_bounces};
 use crate::store::suppressions::{NewSuppression, insert_suppressions};
 
 /// How long a soft bounce counts.
-const SOFT_FOR: TimeDelta = TimeDelta::days(30);
+pub(crate) const SOFT_FOR: TimeDelta = TimeDelta::days(30);
 
 /// Soft bounces of an address within that time, of different mails, after which it gets no further mail.
 const SOFT_MAX: i64 = 3;

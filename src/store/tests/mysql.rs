@@ -102,6 +102,7 @@ fn taking_a_migration_back_again_changes_nothing() {
     upgrade::make_0_1_0(&store);
     store.migrate().unwrap();
     for down in [
+        include_str!("../../../migrations/mysql/0013_erasures/down.sql"),
         include_str!("../../../migrations/mysql/0012_bounces/down.sql"),
         include_str!("../../../migrations/mysql/0011_suppressions/down.sql"),
         include_str!("../../../migrations/mysql/0010_coalescing/down.sql"),

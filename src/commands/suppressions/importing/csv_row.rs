@@ -194,11 +194,9 @@ mod tests {
             reasons.starts_with("the address has no @; scope: the event key: it is not a whole number"),
             "{reasons}"
         );
-        assert!(
-            reasons.ends_with(
-                "; reason is none of unsubscribed, opted-out, bounced, complained, refused, blocked"
-            )
-        );
+        assert!(reasons.ends_with(
+            "; reason is none of unsubscribed, opted-out, bounced, complained, refused, blocked, erased"
+        ));
         assert_eq!(read(&headers, &[b"", b"all", b""]).unwrap_err(), "the address is empty");
         assert!(read(&headers, &[b"s\xe9cret@x.org"]).unwrap_err().starts_with("address is not UTF-8"));
         assert!(read(&["address"], &[b"secret@x.org", b""]).is_ok());

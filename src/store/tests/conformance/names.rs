@@ -17,7 +17,6 @@ macro_rules! conformance_tests {
             a_row_that_cannot_be_sent_is_marked_and_holds_up_no_other
             a_row_waits_until_its_time_by_the_clock_of_the_database
             a_new_row_is_noticed_once_it_is_committed
-            a_purge_deletes_rows_of_the_outbox_that_were_taken_long_ago
             a_row_whose_event_cannot_be_read_is_taken_all_the_same
             a_row_that_has_waited_for_too_long_is_not_sent
             a_long_word_that_is_none_is_a_problem_of_its_row

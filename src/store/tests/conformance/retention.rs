@@ -87,7 +87,7 @@ fn finish(mut purge: Purge<'_>) -> Purged {
 }
 
 fn purged(notifications: u64, outcomes: u64) -> Purged {
-    Purged { notifications, outcomes, outbox_rows: 0 }
+    Purged { notifications, outcomes, ..Purged::default() }
 }
 
 pub fn a_purge_deletes_only_old_notifications(store: &Store) {
