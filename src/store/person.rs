@@ -8,7 +8,12 @@ use crate::domain::address_hash::AddressHash;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::written_address::WrittenAddress;
 
+mod app_rows;
+pub mod entries;
 pub mod erasures;
+pub mod found_places;
+pub mod mentions;
+pub mod outbox_rows;
 
 /// Rows that one statement reads.
 pub(crate) const ROWS_PER_PAGE: u32 = 500;

@@ -61,6 +61,9 @@ pub const FOLDED_EMAIL: &str =
 /// An address without blanks around it, NULL if nothing is left, in a form in which only the same bytes are equal.
 pub const EXACT_EMAIL: &str = "NULLIF(CAST(TRIM(CONVERT(email USING utf8mb4)) AS BINARY), '')";
 
+/// What stands before and behind a pattern that addresses in small letters are compared with.
+pub const EMAIL_LIKE: [&str; 2] = ["LOWER(CONVERT(email USING utf8mb4)) LIKE ", ""];
+
 /// Whether one of a group has something else in it than visible ASCII.
 pub const IS_UNUSUAL_EMAIL: &str =
     "MAX(TRIM(CONVERT(email USING utf8mb4)) COLLATE utf8mb4_bin REGEXP '[^!-~]') = 1";

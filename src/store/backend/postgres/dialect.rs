@@ -60,6 +60,13 @@ pub const FOLDED_EMAIL: &str = "decode(lower(btrim(encode(CASE WHEN pg_typeof(em
 pub const EXACT_EMAIL: &str = "NULLIF(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
     THEN email::text::bytea ELSE textsend(email::text) END, 'escape')), '') COLLATE \"C\"";
 
+/// What stands before and behind a pattern that addresses in small letters are compared with, as bytes: any type may have the column.
+pub const EMAIL_LIKE: [&str; 2] = [
+    "decode(lower(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
+    THEN email::text::bytea ELSE textsend(email::text) END, 'escape') COLLATE \"C\"), 'escape') LIKE convert_to(",
+    ", 'UTF8')",
+];
+
 /// Whether one of a group has something else in it than visible ASCII, or a backslash, with which the others are written here.
 pub const IS_UNUSUAL_EMAIL: &str = r"bool_or(btrim(encode(CASE WHEN pg_typeof(email) = 'bytea'::regtype
     THEN email::text::bytea ELSE textsend(email::text) END, 'escape')) ~ '[^!-\[\]-~]')";

@@ -73,6 +73,9 @@ pub const FOLDED_EMAIL: &str = "lower(trim(email))";
 /// An address without blanks around it, NULL if nothing is left, in a form in which only the same bytes are equal.
 pub const EXACT_EMAIL: &str = "NULLIF(trim(email), '')";
 
+/// What stands before and behind a pattern that addresses in small letters are compared with.
+pub const EMAIL_LIKE: [&str; 2] = ["lower(email) LIKE ", ""];
+
 /// Whether one of a group has something else in it than visible ASCII.
 pub const IS_UNUSUAL_EMAIL: &str = "max(trim(email) GLOB '*[^!-~]*') = 1";
 
