@@ -10,6 +10,9 @@ use crate::domain::written_address::WrittenAddress;
 
 mod app_rows;
 pub mod entries;
+mod erased_content;
+mod erased_place;
+pub mod erasing;
 pub mod erasures;
 pub mod found_places;
 pub mod mentions;

@@ -6,6 +6,7 @@ macro_rules! conformance_tests {
         crate::store::tests::conformance::coalescing_tests!($fresh);
         crate::store::tests::conformance::retention_of_deferrals_tests!($fresh);
         crate::store::tests::conformance::superseding_tests!($fresh);
+        crate::store::tests::conformance::person_tests!($fresh);
         crate::store::tests::conformance::returned_tests!($fresh);
         crate::store::tests::conformance::suppression_tests!($fresh);
         crate::store::tests::conformance::conformance_tests!($fresh:

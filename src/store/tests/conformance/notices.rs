@@ -10,15 +10,15 @@ use crate::domain::participant::Participant;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of, look};
 
-fn user(key: &str) -> GivenRecipient {
+pub(super) fn user(key: &str) -> GivenRecipient {
     GivenRecipient { user_key: Some(key.to_owned()), ..GivenRecipient::default() }
 }
 
-fn address(email: &str) -> GivenRecipient {
+pub(super) fn address(email: &str) -> GivenRecipient {
     GivenRecipient { email: Some(email.to_owned()), ..GivenRecipient::default() }
 }
 
-fn notice(text: &str, recipients: Vec<GivenRecipient>) -> Message {
+pub(super) fn notice(text: &str, recipients: Vec<GivenRecipient>) -> Message {
     let notice = Notice { message: text.to_owned(), ..Notice::default() };
     let details = MessageDetails { notice: Some(notice), ..MessageDetails::default() }.to_json();
     Message {
@@ -31,7 +31,11 @@ fn notice(text: &str, recipients: Vec<GivenRecipient>) -> Message {
     }
 }
 
-fn open_notice(consumer: &mut Consumer<'_>, what: (Option<&str>, bool), message: Message) -> Opened {
+pub(super) fn open_notice(
+    consumer: &mut Consumer<'_>,
+    what: (Option<&str>, bool),
+    message: Message,
+) -> Opened {
     let arrival: Arrival = consumer.arrival(what);
     consumer.open_one(&Arrival { message, starts_at_once: true, ..arrival })
 }
