@@ -8,6 +8,7 @@ use crate::commands::bounces::BouncesArgs;
 use crate::commands::check::CheckArgs;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::import::ImportArgs;
+use crate::commands::person::PersonCommand;
 use crate::commands::preview::PreviewArgs;
 use crate::commands::publish::arguments::PublishArgs;
 use crate::commands::purge::PurgeArgs;
@@ -19,8 +20,8 @@ use crate::commands::suppressions::SuppressionsCommand;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    bounces, check, dead_letters, import, migrate, preview, publish, purge, retry, seed, send_test, status,
-    suppressions, templates, worker,
+    bounces, check, dead_letters, import, migrate, person, preview, publish, purge, retry, seed, send_test,
+    status, suppressions, templates, worker,
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -175,7 +176,8 @@ Example:
     Retry(RetryArgs),
     /// Delete old notifications and their outcomes from the database
     ///
-    /// Deletes notifications that were completed longer ago than --older-than, and rows of the outbox that were taken before. Keeps those that are running, that
+    /// Deletes notifications that were completed longer ago than --older-than, rows of the outbox that were taken before, soft bounces that
+    /// count no more, and erasures after three years; never suppressions. Keeps those that are running, that
     /// have deferred mails, that a retry is sending, and whose ack was never confirmed, because their message may be
     /// redelivered.
     ///
@@ -229,17 +231,18 @@ Examples:
     /// Keep the list of addresses that get no mail: add, remove, list, import, export
     ///
     /// Holds for running workers from the next page of recipients on. Cancellations are mailed all the same, unless the scope is everything.
-    #[command(after_help = "\
-Examples:
-  fanmail suppressions add ann@example.org --reason unsubscribed
-  fanmail suppressions add bob@example.org --scope event:123
-  fanmail suppressions remove ann@example.org
-  fanmail suppressions import --dry-run unwanted.csv
-  fanmail suppressions export suppressions.csv")]
+    #[command(after_help = suppressions::EXAMPLES)]
     Suppressions {
         /// What to do with it.
         #[command(subcommand)]
         command: SuppressionsCommand,
+    },
+    /// Show or erase what fanmail keeps about a person: export, erase, log
+    #[command(after_help = person::EXAMPLES)]
+    Person {
+        /// What to do.
+        #[command(subcommand)]
+        command: PersonCommand,
     },
     /// List the messages that could not be processed
     ///
@@ -288,6 +291,7 @@ impl Cli {
             Command::SendTest(args) => send_test::run(args, config),
             Command::Check(args) => check::run(args, config, environment),
             Command::Suppressions { command } => suppressions::run(command, config),
+            Command::Person { command } => person::run(command, config),
             Command::Templates { command } => templates::run(command, config),
             Command::DeadLetters { command } => dead_letters::run(command, config),
         }

@@ -8,6 +8,7 @@ pub mod import;
 pub mod mail_subject;
 pub mod migrate;
 pub mod output;
+pub mod person;
 pub mod preview;
 pub mod publish;
 pub mod purge;

@@ -21,6 +21,15 @@ pub mod importing;
 pub mod listing;
 pub mod removing;
 
+/// Below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  fanmail suppressions add ann@example.org --reason unsubscribed
+  fanmail suppressions add bob@example.org --scope event:123
+  fanmail suppressions remove ann@example.org
+  fanmail suppressions import --dry-run unwanted.csv
+  fanmail suppressions export suppressions.csv";
+
 /// What to do with the list.
 #[derive(Debug, Subcommand)]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]

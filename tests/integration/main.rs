@@ -41,6 +41,7 @@ mod one_mail_per_address;
 mod opening_trouble;
 mod outbox;
 mod outbox_snippets;
+mod person;
 mod poison;
 mod priorities;
 mod publishers;
