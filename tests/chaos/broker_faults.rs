@@ -192,12 +192,7 @@ pub fn half_open(run: &mut Run, ids: Ids) {
     let struck = vec![("LAVINMQ_PORT", proxy.port.to_string())];
     let reset = |_: &mut Run, _: &mut [Working]| assert!(proxy.reset_workers() > 0);
     let close = || proxy.close_half_open();
-    let fault = Fault {
-        strike: &reset,
-        end: &|_| {},
-        notice: Some(&close),
-        loses_new_queues: false,
-    };
+    let fault = Fault { strike: &reset, end: &|_| {}, notice: Some(&close), loses_new_queues: false };
     strike_all(run, &broker, &CASES, ids, &struck, &vec![fault; run.size(1, 5)]);
 }
 
