@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod content;
+pub mod dns;
 pub mod domain;
 pub mod exit_code;
 pub mod hmac;

@@ -23,6 +23,7 @@ pub mod cleanup;
 pub mod database;
 pub mod database_proxy;
 pub mod dkim;
+pub mod dns;
 pub mod exchange;
 pub mod folder;
 pub mod full_disk;
