@@ -209,14 +209,15 @@ Examples:
     /// Send one mail to one address, through the relay
     #[command(long_about = send_test::ABOUT, after_help = send_test::EXAMPLES)]
     SendTest(SendTestArgs),
-    /// Test everything that the configuration names: templates, routes, database, broker, relay
+    /// Test everything that the configuration names: templates, routes, database, broker, relay, DNS
     ///
     /// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
-    /// exit code is 1 if something does not work, or if a variable is misspelt.
+    /// exit code is 1 if something does not work, or if a variable is misspelt. What DNS has not yet is a note with the record to publish.
     #[command(after_help = "\
 Examples:
   fanmail check
-  fanmail check --outbox-only")]
+  fanmail check --outbox-only
+  fanmail check --name-server 9.9.9.9")]
     Check(CheckArgs),
     /// Write the built-in templates out, and find what hurts in your own
     #[command(after_help = "\

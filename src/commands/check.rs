@@ -2,6 +2,7 @@
 //! continues after a failure.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::broker::probe::probe;
 use crate::commands::check::data::look;
 use crate::commands::check::data::looks::Limits;
 use crate::commands::check::finding::{Finding, with_causes};
+use crate::commands::check::sender::{AskDns, parse_server};
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::report;
@@ -26,6 +28,7 @@ mod outbox;
 mod relay;
 mod reminders;
 mod routes;
+mod sender;
 
 /// How much of the data is looked at. With an index, that takes a few hundredths of a second.
 const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
@@ -36,6 +39,22 @@ pub struct CheckArgs {
     /// What a worker with --outbox-only needs: not the broker
     #[arg(long)]
     pub outbox_only: bool,
+    /// Do not ask DNS about the sender's domains
+    #[arg(long)]
+    pub offline: bool,
+    /// Ask this DNS server about the sender's domains, instead of those of the system; also about names for examples and tests
+    #[arg(long, value_name = "ADDRESS[:PORT]", conflicts_with = "offline", value_parser = parse_server)]
+    pub name_server: Option<SocketAddr>,
+}
+
+impl CheckArgs {
+    fn ask_dns(&self) -> AskDns {
+        match self.name_server {
+            _ if self.offline => AskDns::Never,
+            None => AskDns::System,
+            Some(address) => AskDns::Server(address),
+        }
+    }
 }
 
 /// What the checks look at.
@@ -43,12 +62,13 @@ struct Checked<'a> {
     config: &'a Config,
     environment: &'a Environment,
     outbox_only: bool,
+    ask_dns: AskDns,
 }
 
 /// A name, and the function that checks. Its error is a failure: what is wrong, and what to do.
 type Check = (&'static str, fn(&Checked<'_>) -> Result<Finding, String>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("configuration", |checked| Ok(check_variables(checked))),
     ("templates", check_templates),
     ("routes", |checked| routes::check(checked.config)),
@@ -56,6 +76,7 @@ const CHECKS: [Check; 9] = [
     ("reminders", |checked| reminders::check(checked.config)),
     ("broker", check_broker),
     ("relay", |checked| relay::check(&checked.config.email)),
+    ("sender", |checked| Ok(sender::check(&checked.config.email, checked.ask_dns))),
     ("bounces", |checked| bounces::check(checked.config)),
     ("outbox", |checked| Ok(relay::check_outbox(&checked.config.email))),
 ];
@@ -65,7 +86,7 @@ const CHECKS: [Check; 9] = [
 /// # Errors
 /// When standard output cannot be written.
 pub fn run(args: &CheckArgs, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let checked = Checked { config, environment, outbox_only: args.outbox_only };
+    let checked = Checked { config, environment, outbox_only: args.outbox_only, ask_dns: args.ask_dns() };
     let all_work = run_all(&CHECKS, &checked, &mut io::stdout().lock())?;
     Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -60,6 +60,7 @@ mod routes;
 mod rows_gone;
 mod self_test;
 mod send_test;
+mod sender_check;
 mod several_queues;
 mod several_workers;
 mod side_by_side;

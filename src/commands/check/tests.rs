@@ -16,7 +16,8 @@ fn checked(checks: &[Check], dotenv: &str) -> (String, bool) {
     let environment = Environment::load(&path).unwrap();
     let config = Config::from_lookup(&|name| environment.get(name)).unwrap();
     let mut out = Vec::new();
-    let checked = Checked { config: &config, environment: &environment, outbox_only: true };
+    let checked =
+        Checked { config: &config, environment: &environment, outbox_only: true, ask_dns: AskDns::System };
     let all_work = run_all(checks, &checked, &mut out).unwrap();
     (String::from_utf8(out).unwrap(), all_work)
 }

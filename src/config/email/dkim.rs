@@ -122,6 +122,12 @@ impl DkimKey {
     pub fn name(&self, domain: &str) -> String {
         format!("{}._domainkey.{domain}", self.selector)
     }
+
+    /// Whether `p=` of a record has the public half of this key.
+    #[must_use]
+    pub fn has_public_half(&self, base64: &str) -> bool {
+        private_key::has_public_half(&self.private, base64)
+    }
 }
 
 /// Whether there is any selector or key, also one that cannot be used.

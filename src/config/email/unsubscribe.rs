@@ -66,6 +66,12 @@ impl UnsubscribeUrl {
         let (before, after) = &self.around;
         [before, token, after].concat()
     }
+
+    /// The host that it leads to.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        Url::parse(&self.with("x")).ok()?.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
+    }
 }
 
 impl UnsubscribeConfig {
@@ -120,6 +126,13 @@ mod tests {
             ("http://localhost/u", "http://localhost/u/T"),
         ] {
             assert_eq!(UnsubscribeUrl::parse(url).map(|url| url.with("T")).as_deref(), Some(link), "{url}");
+        }
+        for (url, host) in [
+            ("https://Events.example.org:8443/u", "events.example.org"),
+            ("https://example.org/{token}/leave", "example.org"),
+            ("https://[2001:db8::1]/u", "2001:db8::1"),
+        ] {
+            assert_eq!(UnsubscribeUrl::parse(url).unwrap().host().as_deref(), Some(host), "{url}");
         }
         let long = format!("https://example.org/{}", "x".repeat(URL_MAX));
         for url in [

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::Rsa;
 
 use crate::config::email::dkim::DkimAlgorithm;
 
@@ -99,6 +100,18 @@ pub(super) fn parse(text: &str) -> Result<Found, String> {
         Id::EC => Err(format!("holds a key for ECDSA, which DKIM does not know; {EXPECTED}")),
         Id::RSA_PSS => Err(format!("holds a key for RSA-PSS, which DKIM does not know; {EXPECTED}")),
         _ => Err(format!("holds a key of a type that DKIM does not know; {EXPECTED}")),
+    }
+}
+
+/// Whether a text in base64 is the public half: as a `SubjectPublicKeyInfo`, which everyone publishes, as the `RSAPublicKey` that RFC 6376
+/// section 3.6.1 names, or as the bare 32 bytes of Ed25519 (RFC 8463 section 4).
+pub(super) fn has_public_half(private: &PKey<Private>, base64: &str) -> bool {
+    let Ok(bytes) = STANDARD.decode(base64) else { return false };
+    match private.id() {
+        Id::ED25519 => private.raw_public_key().is_ok_and(|key| key == bytes),
+        _ => PKey::public_key_from_der(&bytes)
+            .or_else(|_| Rsa::public_key_from_der_pkcs1(&bytes).and_then(PKey::from_rsa))
+            .is_ok_and(|public| private.public_eq(&public)),
     }
 }
 

@@ -215,3 +215,31 @@ fn a_domain_that_does_not_count_for_dmarc_is_warned_of() {
     let warnings = read(&set).unwrap().unwrap().warnings;
     assert!(warnings.len() == 1 && warnings[0].contains("set DKIM_DOMAIN=example.org"), "{warnings:?}");
 }
+
+#[test]
+fn the_public_half_of_a_key_is_known_in_each_form() {
+    let rsa = Rsa::generate(2048).unwrap();
+    let encode = openssl::base64::encode_block;
+    let private = PKey::from_rsa(rsa.clone()).unwrap();
+    let pem = String::from_utf8(private.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    let key = read_key(&pem).unwrap().keys.remove(0);
+    let (whole, bare) =
+        (encode(&rsa.public_key_to_der().unwrap()), encode(&rsa.public_key_to_der_pkcs1().unwrap()));
+    let other = TestKey::rsa("r", 2048).record("x.org").1;
+    let other = other.split_once("p=").unwrap().1;
+    for (base64, expected) in [
+        (whole.as_str(), true),
+        (&bare, true),
+        (other, false),
+        ("", false),
+        ("MIIB", false),
+        ("ä", false),
+        (&whole[4..], false),
+    ] {
+        assert_eq!(key.has_public_half(base64), expected, "{base64}");
+    }
+    let ed25519 = TestKey::ed25519("e");
+    let key = read_key(&ed25519.private).unwrap().keys.remove(0);
+    let record = ed25519.record("x.org").1;
+    assert!(key.has_public_half(record.split_once("p=").unwrap().1) && !key.has_public_half(other));
+}
