@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(8);
 const GOAL: Goal = Goal::AtLeast(0.95);
 
 fn run(stage: &Stage) -> Vec<Row> {
-    let participants = stage.options.size(100_000, 2_000);
+    let participants = stage.options.size(30_000, 2_000);
     let elsewhere = serve_elsewhere();
     [System::Sqlite, System::Postgresql]
         .into_iter()
