@@ -34,7 +34,7 @@ fn every_choice_is_a_form_of_its_own_and_nothing_is_loaded() {
     assert_eq!(html.matches("<form method=\"post\">").count(), 3);
     assert_eq!(html.matches("value=\"stop\"").count(), 3);
     for word in
-        ["value=\"event\"", "value=\"kind\"", "value=\"all\"", "Winter Lights Concert", "Changes of events"]
+        ["value=\"event\"", "value=\"kind\"", "value=\"all\"", "Winter Lights Concert", "Changes to events"]
     {
         assert!(html.contains(word), "{word}: {html}");
     }
