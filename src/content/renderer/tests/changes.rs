@@ -57,6 +57,8 @@ fn the_subject_says_the_most_important_change() {
         assert_eq!(subject(change), "Updated: Winter Lights Concert (Thu 24 Dec)");
     }
     assert_eq!(subject(|event| event.starts_at = None), "Updated: Winter Lights Concert");
+    // Neither is a new title or place what people have to know, if the time is not fixed any more.
+    assert_eq!(updated(&sample::full(), &sample::bare()).subject, "Updated: Summer party");
 }
 
 #[test]
