@@ -82,6 +82,22 @@ fn what_is_cancelled_is_struck_and_has_no_colour_of_the_brand() {
 }
 
 #[test]
+fn a_cancellation_has_no_link_to_join_and_says_so_if_the_event_is_past() {
+    let mut event = Event { location: Some("https://zoom.us/j/1".to_owned()), ..sample::full() };
+    let parts = |event: &Event| {
+        let mail = render(Kind::Cancelled, event, &sample::ada());
+        [MediaType::Plain, MediaType::Html].map(|part| mail.text(part).to_owned())
+    };
+    for part in parts(&event) {
+        assert!(part.contains("will not take place") && !part.contains("href=\"https://zoom.us"), "{part}");
+    }
+    (event.starts_at, event.ends_at) = (times::parse("2017-01-05 17:00"), None);
+    for part in parts(&event) {
+        assert!(part.contains("did not take place") && !part.contains("will not"), "{part}");
+    }
+}
+
+#[test]
 fn a_mail_shows_whose_it_is() {
     let mail = render_with(&branded(), Kind::Created);
     let html = mail.text(MediaType::Html);
