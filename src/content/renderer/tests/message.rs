@@ -23,6 +23,10 @@ fn both_parts_show_note_and_reason() {
     let html = mail.text(MediaType::Html);
     assert!(html.contains("\nReason: <bdi>the hall is being renovated</bdi>\n"), "{html}");
     assert!(html.contains("The cloakroom is closed this time.<br>\nPlease bring a warm coat."), "{html}");
+    // Nothing else is known to have changed.
+    for text in [MediaType::Plain, MediaType::Html].map(|part| mail.text(part)) {
+        assert!(text.contains("There is news about this event.") && !text.contains("have changed"), "{text}");
+    }
     let without = render_details(&ContentConfig::default(), &MessageDetails::default());
     assert!(
         !without.text(MediaType::Plain).contains("Reason")
