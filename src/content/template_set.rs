@@ -4,15 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 
 use tera::{Context, Tera};
 
-use crate::content::catalogue::source::{Origin, Source, Sources};
+use crate::content::catalogue::source::{Source, Sources};
 use crate::content::check::names::names;
 use crate::content::error::TemplateError;
 use crate::content::explain::explain;
 use crate::content::folder::Folder;
 use crate::content::layout;
 use crate::content::tag::Tag;
+use crate::content::template_set::own_words::has_own_words;
 use crate::content::view;
 use crate::text::clean::{cut, one_line};
+
+mod own_words;
 
 /// Parsed templates and their sources.
 #[derive(Debug)]
@@ -151,12 +154,6 @@ fn used_by<'a>(folder: &Folder, sources: &'a Sources) -> Vec<&'a Source> {
         at += 1;
     }
     used
-}
-
-/// A template of somebody's own that takes no words from the texts has them in it: it is from before there were texts, or for one language.
-fn has_own_words(source: &Source) -> bool {
-    let is_multilingual = || names(&source.text).iter().any(|name| view::OF_LANGUAGE.contains(&name.root));
-    source.origin == Origin::Own && !is_multilingual()
 }
 
 /// Whether each tag that has to do with what is personal just writes it, and nothing reads what is written: a filter, a variable or the

@@ -100,6 +100,24 @@ fn a_mail_with_words_in_its_templates_is_in_one_language() {
     }
 }
 
+/// `templates export` writes them all.
+#[test]
+fn a_mail_whose_templates_are_as_they_were_exported_is_in_every_language() {
+    let exported: Vec<(&str, &str)> = crate::content::catalogue::embedded().collect();
+    let changed = ("notice/subject.txt", "{{ notice.title }} ");
+    for files in [exported, vec![changed]] {
+        let dir = folder(&files);
+        let templates = Templates::load(&ContentConfig::with_templates(dir.path())).unwrap();
+        let facts = NotificationFacts::of_message(Kind::Notice, sample::notice());
+        let context = templates.notification_context_at(&facts, sample::now()).unwrap();
+        let mail = templates.render(&context, &of("de")).unwrap();
+        assert!(
+            mail.text(MediaType::Plain).contains("Diese Nachricht wurde automatisch versendet."),
+            "{files:?}"
+        );
+    }
+}
+
 #[test]
 fn any_locale_gives_a_mail() {
     let long = "x-".repeat(200);
