@@ -1,7 +1,7 @@
 //! Writes when an event takes place, in its local time and in the language of the mail. Pure; which zone an event
 //! names is read by `domain`, and how a language writes a date by `date_formats`.
 
-use chrono::{DateTime, FixedOffset, NaiveDate};
+use chrono::{DateTime, FixedOffset, NaiveDate, Timelike as _};
 use icu_time::TimeZone as Place;
 
 use crate::content::date_formats::{DateFormats, place};
@@ -119,17 +119,33 @@ impl Times {
             return format!("{} {}", alone(), self.write("days_until", &[("to", &to)]));
         };
         // Daylight saving time begins or ends during the event: the start has its own offset.
-        let same_offset = clock.offset() == end_clock.offset();
-        let from = if same_offset { from } else { format!("{from} ({})", offset(clock)) };
-        let to = self.formats.time(end_clock);
-        let range = if start.date == end.date {
-            self.write("time_range", &[("from", &from), ("to", &to)])
-        } else {
-            let date = self.formats.long_date(end.date);
-            let to = self.write("date_time", &[("date", &date), ("time", &to)]);
-            self.write("time_range_days", &[("from", &from), ("to", &to)])
+        let has_offset = clock.offset() != end_clock.offset();
+        let write = |time: &str| self.write("time_start", &[("time", time)]);
+        let whole_from =
+            if has_offset { format!("{} ({})", write(&from), offset(clock)) } else { write(&from) };
+        let range = match self.end_on_day(start, end) {
+            Some(to) if has_offset => {
+                self.write("time_range_offsets", &[("from", &whole_from), ("to", &write(&to))])
+            }
+            Some(to) => self.write("time_range", &[("from", &from), ("to", &to)]),
+            None => {
+                let (date, time) = (self.formats.long_date(end.date), write(&self.formats.time(end_clock)));
+                let to = self.write("date_time", &[("date", &date), ("time", &time)]);
+                self.write("time_range_days", &[("from", &whole_from), ("to", &to)])
+            }
         };
         in_zone(&range, end_clock)
+    }
+
+    /// The clock at the end, if that is on the day of the start. Midnight is, as people write it.
+    fn end_on_day(&self, start: &Local, end: &Local) -> Option<String> {
+        let clock = end.clock.filter(|_| ends_on_day_of(start, end))?;
+        let time = self.formats.time(clock);
+        // "24:00" does not go with a clock of 12 hours, or with other digits.
+        let has_24_hours = || clock.with_hour(18).is_some_and(|six| self.formats.time(six).contains("18"));
+        let is_midnight = start.date != end.date && has_24_hours();
+        let midnight = if is_midnight { self.write("midnight", &[]) } else { String::new() };
+        Some(if midnight.is_empty() { time } else { midnight })
     }
 
     /// The end of an event that begins with a whole day.
@@ -160,6 +176,18 @@ pub(crate) fn place_and_offset(clock: DateTime<FixedOffset>, zone: TimeZone) -> 
         TimeZone::Offset(_) if offset == "UTC" => (None, "UTC+0".to_owned()),
         _ => (place, offset),
     }
+}
+
+/// Whether an end is on the day of its start. An evening that ends at midnight has one day; a day from midnight to midnight is told with
+/// both, because the two clocks are the same.
+pub(crate) fn ends_on_day_of(start: &Local, end: &Local) -> bool {
+    let is_midnight =
+        |local: &Local| local.clock.is_some_and(|clock| (clock.hour(), clock.minute()) == (0, 0));
+    start.date == end.date
+        || start.date.succ_opt() == Some(end.date)
+            && is_midnight(end)
+            && start.clock.is_some()
+            && !is_midnight(start)
 }
 
 /// `UTC`, `UTC+1`, `UTC-3:30`

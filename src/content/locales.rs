@@ -221,8 +221,9 @@ mod tests {
         for name in Texts::built_in().unwrap()[0].by_name.keys() {
             let shown = format!("text.{name} }}");
             let is_shown = sources.all().iter().any(|source| source.text.contains(&shown));
-            let is_told = ["greeting", "changed_", "own_time"].iter().any(|start| name.starts_with(start))
-                || unsubscribe_page::all_texts().any(|text| text == name);
+            let is_told =
+                ["greeting", "changed_", "own_time", "midnight"].iter().any(|start| name.starts_with(start))
+                    || unsubscribe_page::all_texts().any(|text| text == name);
             assert!(is_shown || is_told || neutral.by_name.contains_key(name), "{name}");
         }
     }

@@ -59,6 +59,60 @@ fn a_change_of_daylight_saving_time_is_shown() {
     );
 }
 
+/// What belongs to a clock stands before its offset.
+#[test]
+fn a_change_of_daylight_saving_time_is_shown_in_every_language() {
+    let (start, end, later) = ("2026-10-24T20:00:00Z", "2026-10-25T11:00:00Z", "2026-10-24T23:00:00Z");
+    for (locale, two_days, one_day) in [
+        (
+            "en",
+            "Saturday, 24 October 2026, 22:00 (UTC+2) to Sunday, 25 October 2026, 12:00 (Berlin time, UTC+1)",
+            "Sunday, 25 October 2026, 01:00 (UTC+2) to 12:00 (Berlin time, UTC+1)",
+        ),
+        (
+            "de",
+            "Samstag, 24. Oktober 2026, 22:00 Uhr (UTC+2) bis Sonntag, 25. Oktober 2026, 12:00 Uhr (Ortszeit Berlin, UTC+1)",
+            "Sonntag, 25. Oktober 2026, 01:00 Uhr (UTC+2) bis 12:00 Uhr (Ortszeit Berlin, UTC+1)",
+        ),
+        (
+            "fr",
+            "samedi 24 octobre 2026, 22:00 (UTC+2), jusqu’au dimanche 25 octobre 2026, 12:00 (heure locale à Berlin, UTC+1)",
+            "dimanche 25 octobre 2026, de 01:00 (UTC+2) à 12:00 (heure locale à Berlin, UTC+1)",
+        ),
+        (
+            "es",
+            "sábado, 24 de octubre de 2026, 22:00 (UTC+2), hasta el domingo, 25 de octubre de 2026, 12:00 (hora de Berlín, UTC+1)",
+            "domingo, 25 de octubre de 2026, de 01:00 (UTC+2) a 12:00 (hora de Berlín, UTC+1)",
+        ),
+    ] {
+        assert_eq!(when_in(locale, start, Some(end), "Europe/Berlin").unwrap(), two_days);
+        assert_eq!(when_in(locale, later, Some(end), "Europe/Berlin").unwrap(), one_day);
+    }
+}
+
+#[test]
+fn an_evening_that_ends_at_midnight_has_one_day() {
+    let to_midnight =
+        |locale, start| when_in(locale, start, Some("2026-12-24T23:00:00Z"), "Europe/Berlin").unwrap();
+    for (locale, expected) in [
+        ("en", "Thursday, 24 December 2026, 18:00 to 00:00 (Berlin time, UTC+1)"),
+        ("en-US", "Thursday, December 24, 2026, 6:00 PM to 12:00 AM (Berlin time, UTC+1)"),
+        ("de", "Donnerstag, 24. Dezember 2026, 18:00 bis 24:00 Uhr (Ortszeit Berlin, UTC+1)"),
+        ("fr", "jeudi 24 décembre 2026, de 18:00 à minuit (heure locale à Berlin, UTC+1)"),
+        ("es", "jueves, 24 de diciembre de 2026, de 18:00 a 24:00 (hora de Berlín, UTC+1)"),
+        ("pt", "quinta-feira, 24 de dezembro de 2026, 18:00 – 00:00 (Berlim, UTC+1)"),
+    ] {
+        assert_eq!(to_midnight(locale, "2026-12-24T17:00:00Z"), expected);
+    }
+    let mexican = to_midnight("es-MX", "2026-12-24T17:00:00Z");
+    assert!(!mexican.contains("24:00") || mexican.contains("18:00"), "{mexican}");
+    let of_a_day = to_midnight("en", "2026-12-23T23:00:00Z");
+    assert_eq!(
+        of_a_day,
+        "Thursday, 24 December 2026, 00:00 to Friday, 25 December 2026, 00:00 (Berlin time, UTC+1)"
+    );
+}
+
 #[test]
 fn a_zone_is_shown_as_a_city_with_its_offset() {
     let in_zone = |zone| when("2026-06-01T10:00:00Z", None, zone).unwrap();
