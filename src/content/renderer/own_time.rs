@@ -3,7 +3,7 @@
 
 use tera::Value;
 
-use crate::content::dates::EventTime;
+use crate::content::dates::{EventTime, ends_on_day_of};
 use crate::content::local_span::LocalSpan;
 use crate::content::locales::Locale;
 use crate::content::text::Form;
@@ -31,7 +31,8 @@ impl OwnTime {
             return None;
         }
         let time = EventTime::of_span(&there, &locale.times);
-        let time = if here.start.date == there.start.date { &time.time } else { &time.when };
+        let is_one_day = there.written_end().is_none_or(|end| ends_on_day_of(&there.start, &end));
+        let time = if is_one_day && here.start.date == there.start.date { &time.time } else { &time.when };
         let write = |form| locale.words.write(TEXT, form, |_| Some(time));
         Some(Self { plain: write(Form::Plain), html: write(Form::Html) })
     }
@@ -105,6 +106,28 @@ mod tests {
         assert_eq!(
             own_time(&event, "Europe/Berlin", "en").as_deref(),
             Some("Your time: 01:00 (UTC+2) to 04:00 (Berlin time, UTC+1)")
+        );
+    }
+
+    #[test]
+    fn of_several_days_the_first_is_told_too() {
+        let time = |text: &str| crate::domain::times::parse(text);
+        let until = |end| Event { ends_at: time(end), ..sample::full() };
+        assert_eq!(
+            own_time(&until("2026-12-25 00:30"), "Europe/London", "en").as_deref(),
+            Some(
+                "Your time: Thursday, 24 December 2026, 17:00 to Friday, 25 December 2026, 00:30 (London time, UTC)"
+            )
+        );
+        assert_eq!(
+            own_time(&until("2026-12-25 00:00"), "Europe/London", "en").as_deref(),
+            Some("Your time: 17:00 to 00:00 (London time, UTC)")
+        );
+        assert_eq!(
+            own_time(&until("2026-12-26"), "Europe/London", "en").as_deref(),
+            Some(
+                "Your time: Thursday, 24 December 2026, 17:00 (London time, UTC) to Saturday, 26 December 2026"
+            )
         );
     }
 
