@@ -77,10 +77,10 @@ fn html_of_an_editor_keeps_its_text_and_nothing_else() {
     <p dir="auto" style="margin:0 0 14px">Doors open at
     <strong>17:30</strong> &amp; &lt;early&gt;.<br>
     Bring <em>friends</em>!</p>
-    <ul dir="auto" style="margin:0 0 14px;padding:0 22px">
+    <ul dir="auto" style="margin:0 0 14px;padding:0 22px;text-align:start">
     <li style="margin:0 0 4px">Britten</li>
     <li style="margin:0 0 4px">Carols<ol start="3" dir="auto"
-    style="margin:0;padding:0 22px">
+    style="margin:0;padding:0 22px;text-align:start">
     <li style="margin:0 0 4px">Silent</li>
     </ol>
     </li>

@@ -6,9 +6,10 @@ use crate::content::rich_text::{Block, BlockKind, RichText, Run};
 
 const PARAGRAPH: &str = "margin:0 0 14px";
 const LAST_PARAGRAPH: &str = "margin:0";
-// The same on both sides, for text from right to left.
-const LIST: &str = "margin:0 0 14px;padding:0 22px";
-const INNER_LIST: &str = "margin:0;padding:0 22px";
+// The same on both sides, for text from right to left. Words begin where their bullets stand, whatever the layout around them is. Mail
+// programs that do not know "start" do not know dir="auto" either: there, both follow the layout.
+const LIST: &str = "margin:0 0 14px;padding:0 22px;text-align:start";
+const INNER_LIST: &str = "margin:0;padding:0 22px;text-align:start";
 const ITEM: &str = "margin:0 0 4px";
 
 impl RichText {
@@ -193,9 +194,9 @@ mod tests {
         let text = markdown::read("## Day **one**\n\n- a\n  - b\n    3. c\n    4. d\n- e\n\nend *of* it");
         insta::assert_snapshot!(text.to_html(), @r#"
         <p dir="auto" style="margin:0 0 14px"><strong>Day one</strong></p>
-        <ul dir="auto" style="margin:0 0 14px;padding:0 22px">
+        <ul dir="auto" style="margin:0 0 14px;padding:0 22px;text-align:start">
         <li style="margin:0 0 4px">a<ul dir="auto" style="margin:0;padding:0
-        22px">
+        22px;text-align:start">
         <li style="margin:0 0 4px">b<br>
         3. c<br>
         4. d</li>
