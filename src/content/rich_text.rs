@@ -5,7 +5,7 @@
 pub(crate) mod builder;
 mod cut;
 pub(crate) mod links;
-mod phone;
+pub(crate) mod phone;
 mod pieces;
 mod plain;
 pub(crate) mod target;

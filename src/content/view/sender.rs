@@ -6,8 +6,8 @@ use crate::config::content::ContentConfig;
 use crate::config::content::brand::Brand;
 use crate::config::content::contact::Contact;
 use crate::content::layout;
-use crate::content::rich_text::RichText;
 use crate::content::rich_text::target::mailto;
+use crate::content::rich_text::{RichText, phone};
 use crate::content::view::map;
 use crate::text::clean::one_line;
 use crate::text::color::{Color, TEXT_CONTRAST};
@@ -75,8 +75,16 @@ fn contact_url(contact: &Contact) -> Option<String> {
     match contact {
         Contact::Address(address) => Some(mailto(address)),
         Contact::Url(url) => Some(url.clone()),
-        Contact::Text(_) => None,
+        Contact::Text(text) => phone_url(text),
     }
+}
+
+/// That of the phone number in it, if there is one and no other.
+fn phone_url(text: &str) -> Option<String> {
+    let mut numbers = Vec::new();
+    phone::find(text, 0..text.len(), &mut numbers);
+    let number = numbers.pop()?;
+    numbers.is_empty().then_some(number.href)
 }
 
 /// Its lines on one.
@@ -132,6 +140,10 @@ mod tests {
             ),
             (Contact::Url("https://example.org/help".to_owned()), "https://example.org/help"),
             (Contact::Text("+49 30 123".to_owned()), ""),
+            (Contact::Text("+49 (0)30 1234567".to_owned()), "tel:+49301234567"),
+            (Contact::Text("Ann, 0044 20 7946 0000, 9 to 5".to_owned()), "tel:+442079460000"),
+            (Contact::Text("+49 30 1234567 or +49 30 7654321".to_owned()), ""),
+            (Contact::Text("the ticket office".to_owned()), ""),
         ] {
             let value = values(&ContentConfig { contact: Some(contact), ..ContentConfig::default() });
             assert_eq!(value("contact_url"), url);
