@@ -54,11 +54,13 @@ impl Config {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(lookup);
         let (broker, database) = (BrokerConfig::read(&mut reader), DatabaseConfig::read(&mut reader));
-        let email = EmailConfig::read(&mut reader);
+        let mut email = EmailConfig::read(&mut reader);
+        let content = ContentConfig::read(&mut reader, email.reply_to.as_deref());
+        email.set_default_name(content.brand.name.as_deref());
         let config = Self {
             broker,
             database,
-            content: ContentConfig::read(&mut reader, email.reply_to.as_deref()),
+            content,
             email,
             worker: WorkerConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),

@@ -29,7 +29,7 @@ pub struct EmailConfig {
     pub route: Route,
     /// Address in `From:` and in the envelope (`FROM_EMAIL`); its domain also ends every Message-ID.
     pub from_email: String,
-    /// Display name in `From:` (`FROM_NAME`); may be empty.
+    /// Display name in `From:` (`FROM_NAME`, or else `BRAND_NAME`); may be empty.
     pub from_name: String,
     /// Address in `Reply-To:` (`REPLY_TO`); `None`: replies go to `from_email`.
     pub reply_to: Option<String>,
@@ -82,6 +82,13 @@ impl EmailConfig {
         self.dkim.iter().flat_map(|dkim| &dkim.warnings)
     }
 
+    /// The name that people know the sender by, where `FROM_NAME` gives none.
+    pub(super) fn set_default_name(&mut self, brand: Option<&str>) {
+        if self.from_name.is_empty() {
+            brand.unwrap_or_default().clone_into(&mut self.from_name);
+        }
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let dummy = reader.flag("EMAIL_DUMMY_MODE").unwrap_or(true);
         let outbox = reader.path("EMAIL_OUTBOX_DIR");
@@ -114,4 +121,26 @@ fn read_from_email(reader: &mut Reader<'_>, dummy: bool) -> String {
         reader.problem("FROM_EMAIL", "is not set; expected the sender's address of your mails".to_owned());
     }
     address.unwrap_or_else(|| "noreply@example.com".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn from_name(from_name: Option<&str>, brand: Option<&str>) -> String {
+        let value = |name: &str| match name {
+            "FROM_NAME" => from_name.map(str::to_owned),
+            "BRAND_NAME" => brand.map(str::to_owned),
+            _ => None,
+        };
+        Config::from_lookup(&value).unwrap().email.from_name
+    }
+
+    #[test]
+    fn the_sender_is_named_as_the_brand_is() {
+        assert_eq!(from_name(None, Some("Berlin Events")), "Berlin Events");
+        assert_eq!(from_name(Some(" "), Some("Berlin Events")), "Berlin Events");
+        assert_eq!(from_name(Some("Ann of Berlin Events"), Some("Berlin Events")), "Ann of Berlin Events");
+        assert_eq!(from_name(None, None), "");
+    }
 }
