@@ -1,12 +1,10 @@
 //! What has changed about an event since an earlier notification has told it, as far as people see it in a mail. How a mail says it is
 //! left to the templates, whom it is said to left to the worker.
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Timelike as _};
-use icu_time::TimeZone as Place;
+pub(crate) mod shown;
 
-use crate::content::dates::place_and_offset;
+use crate::content::changes::shown::{Moved, Shown};
 use crate::content::layout;
-use crate::content::local_span::{Local, LocalSpan};
 use crate::content::view::{line, web_address};
 use crate::domain::event::Event;
 use crate::domain::event_snapshot::EventSnapshot;
@@ -43,6 +41,16 @@ impl Field {
     }
 }
 
+/// How the time has changed. One that was not known has a new day.
+pub(crate) fn moved(previous: &EventSnapshot, event: &Event) -> Moved {
+    let [old, new] =
+        [previous, &EventSnapshot::of(event)].map(|snapshot| Shown::of(&snapshot.event(event.id)));
+    match (old, new) {
+        (Some(old), Some(new)) => new.moved_from(&old),
+        (old, new) => Moved { start: false, date: old.is_none() && new.is_some() },
+    }
+}
+
 /// What mails show differently now, most important first.
 #[must_use]
 pub fn changed_fields(previous: &EventSnapshot, event: &Event) -> Vec<Field> {
@@ -73,47 +81,6 @@ fn location(event: &Event) -> Option<String> {
 
 fn description(event: &Event) -> Option<String> {
     event.description.as_deref().map(layout::paragraphs).filter(|text| !text.is_empty())
-}
-
-/// When an event takes place, as far as mails show it.
-#[derive(Debug)]
-struct Shown {
-    span: (Moment, Option<Moment>),
-    /// Where the clocks stand, if it shows any: a place, which is the same under each of its names, or else an offset.
-    zone: Option<Result<Place, String>>,
-    /// How far start and end are from UTC, if they are clocks: clocks that go back show an hour twice.
-    offsets: [Option<FixedOffset>; 2],
-}
-
-/// A day, and the clocks then; none for a whole day.
-type Moment = (NaiveDate, Option<NaiveTime>);
-
-impl Shown {
-    fn of(event: &Event) -> Option<Self> {
-        let span = LocalSpan::of(event)?;
-        let (start, end) = (span.start, span.written_end());
-        let clocks = [start.clock, end.and_then(|end| end.clock)];
-        let zone = clocks.iter().flatten().next().map(|clock| {
-            let (place, offset) = place_and_offset(*clock, span.zone);
-            place.ok_or(offset)
-        });
-        let offsets = clocks.map(|clock| clock.map(|clock| *clock.offset()));
-        Some(Self { span: (moment(start), end.map(moment)), zone, offsets })
-    }
-
-    fn has_moved_from(&self, old: &Self) -> bool {
-        self.span != old.span || self.zone == old.zone && self.offsets != old.offsets
-    }
-
-    /// Where only one of them shows clocks, that is what has changed.
-    fn has_other_zone_than(&self, old: &Self) -> bool {
-        self.zone.is_some() && old.zone.is_some() && self.zone != old.zone
-    }
-}
-
-fn moment(local: Local) -> Moment {
-    let minute = |clock: DateTime<FixedOffset>| NaiveTime::from_hms_opt(clock.hour(), clock.minute(), 0);
-    (local.date, local.clock.map(|clock| minute(clock).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -154,12 +121,42 @@ mod tests {
         assert_eq!(fields(|event| event.starts_at = moment("2026-12-24")), ["when"]);
         // The same clocks.
         assert_eq!(fields(|event| event.timezone = "Europe/Paris".to_owned()), ["time_zone"]);
-        assert_eq!(fields(|event| event.timezone = "Europe/London".to_owned()), ["when", "time_zone"]);
+        assert_eq!(
+            fields(|event| event.timezone = "Europe/London".to_owned()),
+            ["time_zone"],
+            "the same instant"
+        );
         let moved = |event: &mut Event| {
             event.starts_at = moment("2026-12-24 18:00");
             event.location = Some("The park".to_owned());
         };
         assert_eq!(fields(moved), ["when", "location"]);
+    }
+
+    #[test]
+    fn an_event_that_begins_as_before_has_not_moved() {
+        let moved = |old: &Event, change: fn(&mut Event)| {
+            let mut new = old.clone();
+            change(&mut new);
+            let Moved { start, date } = moved(&EventSnapshot::of(old), &new);
+            (start, date)
+        };
+        let (evening, day) = (sample::full(), Event { ends_at: moment("2026-12-25"), ..sample::all_day() });
+        assert_eq!(moved(&evening, |event| event.starts_at = moment("2026-12-24 18:00")), (true, false));
+        assert_eq!(moved(&evening, |event| event.starts_at = moment("2026-12-23 17:00")), (true, true));
+        assert_eq!(moved(&evening, |event| event.starts_at = moment("2026-12-23")), (true, true));
+        for change in [
+            (|event| event.ends_at = moment("2026-12-24 23:59")) as fn(&mut Event),
+            |event| event.ends_at = None,
+            |event| event.starts_at = moment("2026-12-24"),
+            |event| event.timezone = "Asia/Tokyo".to_owned(),
+            |event| event.starts_at = None,
+        ] {
+            assert_eq!(moved(&evening, change), (false, false));
+        }
+        assert_eq!(moved(&day, |event| event.ends_at = moment("2026-12-26")), (false, true));
+        assert_eq!(moved(&day, |event| event.starts_at = moment("2026-12-23")), (true, true));
+        assert_eq!(moved(&day, |event| event.starts_at = moment("2026-12-24 17:00")), (false, false));
     }
 
     /// At 3 o'clock on 25 October 2026, clocks in Berlin go back to 2.

@@ -3,7 +3,8 @@
 
 use tera::{Map, Value};
 
-use crate::content::changes::{Field, changed_fields};
+use crate::content::changes::shown::Moved;
+use crate::content::changes::{Field, changed_fields, moved};
 use crate::content::dates::Times;
 use crate::content::lists;
 use crate::content::text::Form;
@@ -13,19 +14,33 @@ use crate::domain::event::Event;
 use crate::domain::notification_facts::NotificationFacts;
 
 /// The fields of `changed` and of `was`.
-pub(crate) const CHANGED: [&str; 6] = ["when", "time_zone", "location", "title", "url", "description"];
+pub(crate) const CHANGED: [&str; 8] =
+    [WHEN, START, DATE, TIME_ZONE, "location", "title", "url", "description"];
+
+const WHEN: &str = "when";
+const TIME_ZONE: &str = "time_zone";
+/// When it begins, and on which day: parts of what `when` is.
+const START: &str = "start";
+const DATE: &str = "date";
 
 /// The variables of what has changed.
 pub(crate) type Variables = [(&'static str, Value); 3];
 
-/// What has changed, most important first.
+/// What has changed.
 #[derive(Debug)]
-pub(crate) struct Changes(Vec<Change>);
+pub(crate) struct Changes {
+    /// Most important first.
+    list: Vec<Change>,
+    /// What of the time has changed, if it has.
+    moved: Moved,
+    /// When it was; when it began, as subjects say it; the day.
+    old_time: [Value; 3],
+}
 
 impl Changes {
     /// What has changed since the last notification about an event that templates see as `new`. Nothing if that is not to be told.
     pub fn of(facts: &NotificationFacts, new: &Value, times: &Times) -> Self {
-        let (Some(previous), Some(event)) = (&facts.previous, &facts.event) else { return Self(Vec::new()) };
+        let (Some(previous), Some(event)) = (&facts.previous, &facts.event) else { return Self::none() };
         let then = previous.event(event.id);
         let old = view::event(&then, std::iter::empty(), times);
         let change = |field| Change {
@@ -34,16 +49,35 @@ impl Changes {
             new: text(field, event, new),
             is_gone: is_gone(field, event, new),
         };
-        Self(changed_fields(previous, event).into_iter().map(change).collect())
+        let list: Vec<Change> = changed_fields(previous, event).into_iter().map(change).collect();
+        let has_moved = list.iter().any(|change| change.field == Field::When);
+        let moved = if has_moved { moved(previous, event) } else { Moved::default() };
+        let when = old_text(Field::When, &then, &old, new);
+        Self { list, moved, old_time: [when, value(&old, "short_when"), value(&old, "date")] }
+    }
+
+    fn none() -> Self {
+        Self { list: Vec::new(), moved: Moved::default(), old_time: [(); 3].map(|()| Value::none()) }
     }
 
     /// For templates: all of them as a list, whether each field has changed, and what each was.
     pub fn variables(&self) -> Variables {
-        let changed: Map =
-            CHANGED.iter().map(|name| ((*name).into(), self.find(name).is_some().into())).collect();
-        let old = |name| self.find(name).map_or_else(Value::none, |change| change.old.clone());
+        let [when, start, date] = &self.old_time;
+        let is_changed = |name: &str| match name {
+            START => self.moved.start,
+            DATE => self.moved.date,
+            _ => self.find(name).is_some(),
+        };
+        let old = |name: &str| match name {
+            START if self.moved.start => start.clone(),
+            DATE if self.moved.date => date.clone(),
+            // Other clocks show another time, also at the same instant.
+            WHEN if self.find(TIME_ZONE).is_some() => when.clone(),
+            _ => self.find(name).map_or_else(Value::none, |change| change.old.clone()),
+        };
+        let changed: Map = CHANGED.iter().map(|name| ((*name).into(), is_changed(name).into())).collect();
         let was: Map = CHANGED.iter().map(|name| ((*name).into(), old(name))).collect();
-        let list: Vec<Value> = self.0.iter().map(Change::view).collect();
+        let list: Vec<Value> = self.list.iter().map(Change::view).collect();
         [("changes", list.into()), ("changed", changed.into()), ("was", was.into())]
     }
 
@@ -52,10 +86,14 @@ impl Changes {
         // The time says the zone, too.
         let is_told =
             |change: &&Change| change.field != Field::TimeZone || self.find(Field::When.as_str()).is_none();
-        let told = || self.0.iter().filter(is_told);
+        let told = || self.list.iter().filter(is_told);
+        let name = |change: &Change| match change.field {
+            Field::When if self.moved.date => DATE,
+            field => field.as_str(),
+        };
         let new: Vec<String> = told()
             .filter(|change| !change.is_gone)
-            .map(|change| format!("changed_{}", change.field.as_str()))
+            .map(|change| format!("changed_{}", name(change)))
             .collect();
         let mut list = Some(&new);
         let sentence = |change: &Change| {
@@ -71,7 +109,7 @@ impl Changes {
     }
 
     fn find(&self, name: &str) -> Option<&Change> {
-        self.0.iter().find(|change| change.field.as_str() == name)
+        self.list.iter().find(|change| change.field.as_str() == name)
     }
 }
 
@@ -138,141 +176,4 @@ fn value(map: &Value, name: &'static str) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::content::ContentConfig;
-    use crate::content::locales::Locales;
-    use crate::content::sample;
-    use crate::content::tag::{Direction, Tag};
-    use crate::content::texts::Texts;
-    use crate::domain::event_snapshot::EventSnapshot;
-    use crate::domain::kind::Kind;
-    use crate::domain::times;
-
-    fn changes(change: impl Fn(&mut Event)) -> Changes {
-        let mut new = sample::full();
-        change(&mut new);
-        let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
-        let times = &locales.locale(Tag::ENGLISH).times;
-        let seen = view::event(&new, std::iter::empty(), times);
-        let previous = Some(EventSnapshot::of(&sample::full()));
-        Changes::of(
-            &NotificationFacts { previous, ..NotificationFacts::of_event(Kind::Updated, new) },
-            &seen,
-            times,
-        )
-    }
-
-    fn json(changes: &Changes) -> serde_json::Value {
-        let fields =
-            changes.variables().map(|(name, value)| (name.to_owned(), serde_json::to_value(value).unwrap()));
-        serde_json::Value::Object(fields.into_iter().collect())
-    }
-
-    #[test]
-    fn each_change_has_its_old_and_its_new_value() {
-        let seen = json(&changes(|event| {
-            event.location = Some("The park".to_owned());
-            event.starts_at = times::parse("2026-12-24 16:30");
-            event.description = None;
-        }));
-        assert_eq!(
-            seen["changes"],
-            serde_json::json!([
-                {
-                    "field": "when",
-                    "old": "18:00 to 20:00 (Berlin time, UTC+1)",
-                    "new": "Thursday, 24 December 2026, 17:30 to 20:00 (Berlin time, UTC+1)",
-                },
-                {"field": "location", "old": "St. Michael's Hall, Linden Street 7, Berlin", "new": "The park"},
-                {"field": "description", "old": null, "new": null},
-            ])
-        );
-        assert_eq!((&seen["changed"]["when"], &seen["changed"]["title"]), (&true.into(), &false.into()));
-        assert_eq!(seen["was"]["title"], serde_json::Value::Null);
-        assert_eq!(seen["was"]["location"], "St. Michael's Hall, Linden Street 7, Berlin");
-    }
-
-    #[test]
-    fn another_day_is_written_whole() {
-        let seen = json(&changes(|event| event.starts_at = times::parse("2026-12-23 17:00")));
-        assert_eq!(seen["was"]["when"], "Thursday, 24 December 2026, 18:00 to 20:00 (Berlin time, UTC+1)");
-    }
-
-    #[test]
-    fn a_zone_is_named() {
-        let seen = json(&changes(|event| event.timezone = "+02:00".to_owned()));
-        assert_eq!(seen["was"]["time_zone"], "Europe/Berlin");
-        assert_eq!(seen["changes"][1]["new"], "UTC+02:00");
-    }
-
-    #[test]
-    fn every_field_always_exists() {
-        let nothing = json(&changes(|_| {}));
-        for name in CHANGED {
-            assert_eq!(nothing["changed"][name], false);
-            assert!(nothing["was"].as_object().unwrap().contains_key(name));
-        }
-        assert_eq!(nothing["changes"], serde_json::json!([]));
-    }
-
-    #[test]
-    fn all_changes_are_said_in_every_language() {
-        let everything = |event: &mut Event| {
-            event.ends_at = None;
-            event.location = Some("x".to_owned());
-            event.title = "x".to_owned();
-            event.url = Some("https://example.org".to_owned());
-            event.description = Some("x".to_owned());
-        };
-        let zone = |event: &mut Event| event.timezone = "Europe/Paris".to_owned();
-        for (texts, expected) in Texts::built_in().unwrap().iter().zip([
-            ["New time, new place, new title, new web page and new description.", "New time zone."],
-            ["Neue Zeit, neuer Ort, neuer Titel, neue Webseite und neue Beschreibung.", "Neue Zeitzone."],
-            [
-                "Nouvel horaire, nouveau lieu, nouveau titre, nouvelle page web et nouvelle description.",
-                "Nouveau fuseau horaire.",
-            ],
-            [
-                "Nuevo horario, nuevo lugar, nuevo título, nueva página web y nueva descripción.",
-                "Nueva zona horaria.",
-            ],
-        ]) {
-            let words = Words::new(texts.tag, Direction::LeftToRight, [texts]);
-            let sentences = |change: fn(&mut Event)| changes(change).sentences(&words);
-            assert_eq!([sentences(everything), sentences(zone)], expected);
-            let gone = sentences(|event| {
-                (event.starts_at, event.location) = (None, None);
-                (event.url, event.description) = (None, None);
-            });
-            assert_eq!(gone.matches('.').count(), 4, "{gone}");
-        }
-    }
-
-    #[test]
-    fn what_is_gone_is_not_called_new() {
-        let texts = Texts::built_in().unwrap();
-        let words = Words::new(Tag::ENGLISH, Direction::LeftToRight, [&texts[0]]);
-        let sentence = |change: fn(&mut Event)| changes(change).sentences(&words);
-        assert_eq!(
-            sentence(|event| (event.starts_at, event.ends_at) = (None, None)),
-            "The time is not fixed any more."
-        );
-        assert_eq!(
-            sentence(|event| (event.location, event.ends_at) = (None, None)),
-            "New time. The place is not fixed any more."
-        );
-        assert_eq!(
-            sentence(|event| (event.location, event.starts_at) = (Some("x".to_owned()), None)),
-            "The time is not fixed any more. New place."
-        );
-        assert_eq!(
-            sentence(|event| event.url = Some("javascript:x".to_owned())),
-            "There is no web page any more."
-        );
-        assert_eq!(
-            sentence(|event| event.description = Some(" ".to_owned())),
-            "There is no description any more."
-        );
-    }
-}
+mod tests;

@@ -46,6 +46,21 @@ fn the_subject_says_the_most_important_change() {
         subject(|event| event.starts_at = times::parse("2026-12-25")),
         "Moved to Fri 25 Dec: Winter Lights Concert"
     );
+    // The start is the same.
+    for change in [(|event| event.ends_at = times::parse("2026-12-24 21:00")) as fn(&mut Event), |event| {
+        event.ends_at = None;
+    }] {
+        assert_eq!(subject(change), "New time: Winter Lights Concert (Thu 24 Dec)");
+    }
+    let days = |end| Event { ends_at: times::parse(end), ..sample::all_day() };
+    let mail = updated(&days("2026-12-25"), &days("2026-12-26"));
+    assert!(
+        mail.subject.starts_with("New date: ") && mail.subject.ends_with(" (Thu 24 Dec)"),
+        "{}",
+        mail.subject
+    );
+    let mail = updated(&sample::bare(), &Event { title: sample::bare().title, ..sample::full() });
+    assert_eq!(mail.subject, "New date: Summer party (Thu 24 Dec)");
     assert_eq!(subject(|event| event.location = Some("Park".to_owned())), "New place: Winter Lights Concert");
     assert_eq!(subject(|event| event.title = "A ball".to_owned()), "New title: A ball");
     for change in [
@@ -53,6 +68,7 @@ fn the_subject_says_the_most_important_change() {
         |event| event.url = None,
         |event| event.location = None,
         |event| event.timezone = "Europe/Paris".to_owned(),
+        |event| event.timezone = "Europe/London".to_owned(),
     ] {
         assert_eq!(subject(change), "Updated: Winter Lights Concert (Thu 24 Dec)");
     }
