@@ -78,6 +78,24 @@ fn the_subject_says_the_most_important_change() {
 }
 
 #[test]
+fn an_old_title_stands_at_the_new_one() {
+    let mail = changed(|event| {
+        event.title = "A ball".to_owned();
+        event.location = Some("The park".to_owned());
+    });
+    let text = mail.text(MediaType::Plain);
+    assert!(
+        text.contains("New place and new title.\n\n    A ball\n    was: Winter Lights Concert\n"),
+        "{text}"
+    );
+    let html = mail.text(MediaType::Html);
+    let [heading, old, sentence] =
+        ["A ball\n</h1>", "was: <s><bdi>Winter Lights Concert</bdi></s>", "New place and new title."]
+            .map(|part| html.rfind(part));
+    assert!(heading.is_some() && heading < old && old < sentence, "{html}");
+}
+
+#[test]
 fn what_is_not_there_any_more_is_struck() {
     let mail = updated(&sample::full(), &sample::bare());
     let text = mail.text(MediaType::Plain);
