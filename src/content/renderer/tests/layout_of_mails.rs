@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::content::brand::Brand;
+use crate::config::content::calendar::CalendarMode;
 use crate::config::content::contact::Contact;
 use crate::domain::times;
 use crate::text::color::Color;
@@ -94,6 +95,22 @@ fn a_cancellation_has_no_link_to_join_and_says_so_if_the_event_is_past() {
     (event.starts_at, event.ends_at) = (times::parse("2017-01-05 17:00"), None);
     for part in parts(&event) {
         assert!(part.contains("did not take place") && !part.contains("will not"), "{part}");
+    }
+}
+
+#[test]
+fn links_add_no_second_entry_to_a_calendar() {
+    let has_links = |calendar, kind| {
+        let config = ContentConfig { calendar, ..ContentConfig::default() };
+        render_with(&config, kind).text(MediaType::Html).contains("calendar.google.com")
+    };
+    for (calendar, expected) in [
+        (CalendarMode::Request, [true, false, false, false]),
+        (CalendarMode::Publish, [true, true, true, false]),
+        (CalendarMode::Off, [false; 4]),
+    ] {
+        let kinds = [Kind::Created, Kind::Updated, Kind::Reminder, Kind::Cancelled];
+        assert_eq!(kinds.map(|kind| has_links(calendar, kind)), expected, "{calendar:?}");
     }
 }
 
