@@ -16,12 +16,21 @@ use crate::domain::address_hash::AddressKey;
 use crate::domain::content::Content;
 use crate::domain::ids::NotificationId;
 use crate::domain::installation::Installation;
+use crate::domain::kind::Kind;
 use crate::domain::notification_facts::NotificationFacts;
 use crate::domain::participant::Participant;
 use crate::text::clean::one_line;
 
-/// The notification of a mail that is only shown. No row of the ledger has this key.
-const NOTIFICATION: NotificationId = NotificationId(0);
+/// The notification of a mail that is only shown, as if it were one of the first of an event: later ones have larger keys, and so does
+/// what calendars count (`SEQUENCE`).
+fn notification(kind: Kind) -> NotificationId {
+    NotificationId(match kind {
+        Kind::Created | Kind::Notice | Kind::Routed => 0,
+        Kind::Updated => 1,
+        Kind::Reminder => 2,
+        Kind::Cancelled => 3,
+    })
+}
 
 /// Composes mails to be shown.
 pub(super) struct Composing {
@@ -69,7 +78,7 @@ impl Composing {
         date: DateTime<Utc>,
     ) -> Result<ShownMail, TemplateError> {
         let event_id = facts.event.as_ref().map(|event| event.id);
-        let headers = NotificationHeaders::new(NOTIFICATION, facts.kind, event_id);
+        let headers = NotificationHeaders::new(notification(facts.kind), facts.kind, event_id);
         let in_common = templates.notification_context_at(facts, date)?;
         let address = self.composer.address_of(participant);
         let hash = AddressKey::sample().hash(address.unwrap_or_default());
@@ -127,7 +136,6 @@ fn header_fields(mail: &Mail) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use crate::content::sample;
-    use crate::domain::kind::Kind;
 
     fn shown(participant: &Participant) -> ShownMail {
         let lookup = |name: &str| match name {
@@ -150,7 +158,7 @@ mod tests {
         assert_eq!(value("From"), "Bücher & Events <events@example.org>");
         assert_eq!(value("To"), "<b>Bob & Ann</b>, \"Jürgen\" <x> <ada@example.com>");
         assert!(value("Subject").contains("& 'Übung' Bcc: everyone@"));
-        assert_eq!(value("Message-ID"), "<n0.p1.tag@example.org>");
+        assert_eq!(value("Message-ID"), "<n3.p1.tag@example.org>");
         assert_eq!(fields.iter().filter(|(name, _)| name == "To").count(), 1);
     }
 

@@ -28,6 +28,16 @@ impl Entry {
     }
 }
 
+/// The languages that are built in, and those that are written from right to left.
+const NAMES: [(&str, &str); 6] = [
+    ("en", "English"),
+    ("de", "German"),
+    ("fr", "French"),
+    ("es", "Spanish"),
+    ("ar", "Arabic"),
+    ("he", "Hebrew"),
+];
+
 /// Sizes of the frames, in CSS pixels: of an older telephone, and of the mail window of a desktop computer.
 const PHONE: (u32, u32) = (375, 812);
 const DESKTOP: (u32, u32) = (760, 812);
@@ -52,7 +62,7 @@ pub(super) fn index(entries: &[Entry]) -> String {
     let by_locale = || entries.chunk_by(|one, other| one.locale == other.locale);
     let links = by_locale().map(|of_locale| {
         let locale = &of_locale[0].locale;
-        format!("<a href=\"#{locale}\">{locale}</a>")
+        format!("<a href=\"#{locale}\">{}</a>", language(locale))
     });
     let body = format!(
         "<h1>Gallery of mails</h1>\n<nav aria-label=\"Languages\">{}</nav>\n{}",
@@ -70,7 +80,13 @@ fn of_locale(entries: &[Entry]) -> String {
     };
     let kinds: String = entries.chunk_by(|one, other| one.kind == other.kind).map(of_kind).collect();
     let locale = &entries[0].locale;
-    format!("<h2 id=\"{locale}\">{locale}</h2>\n{kinds}")
+    format!("<h2 id=\"{locale}\">{}</h2>\n{kinds}", language(locale))
+}
+
+/// The name of a language that the gallery has by itself, with its tag; the tag alone of others.
+fn language(locale: &str) -> String {
+    let name = NAMES.iter().find(|(tag, _)| *tag == locale).map(|(_, name)| name);
+    name.map_or_else(|| locale.to_owned(), |name| format!("{name} ({locale})"))
 }
 
 fn thumbnail(entry: &Entry) -> String {
