@@ -41,11 +41,12 @@ pub(crate) fn variables(details: &MessageDetails) -> [(&'static str, Value); 7] 
     ]
 }
 
-/// The value of `event` in the mails of a notice. The frames show its title and its button.
+/// The value of `event` in the mails of a notice. The frames show its title and its button. The beginning of a message is no title here:
+/// the message itself stands below.
 pub(crate) fn instead_of_event(details: &MessageDetails) -> Value {
     let mut event = fields_without_values(&EVENT);
     if let Some(notice) = &details.notice {
-        event.insert("title".into(), title(notice).into());
+        event.insert("title".into(), own_title(notice).into());
         event.insert("url".into(), url(notice));
     }
     event.into()
@@ -55,7 +56,7 @@ fn notice(notice: &Notice) -> Value {
     let message = cut(layout::paragraphs(&notice.message), MESSAGE_MAX);
     let mut fields = Map::new();
     fields.insert("title".into(), title(notice).into());
-    fields.insert("preview".into(), cut(one_line(&message), PREVIEW_MAX).into());
+    fields.insert("preview".into(), preview(notice, &message).into());
     fields.insert("message_html".into(), Value::safe_string(&RichText::plain(&message).to_inline_html()));
     fields.insert("message".into(), message.into());
     fields.insert("url".into(), url(notice));
@@ -66,8 +67,17 @@ fn notice(notice: &Notice) -> Value {
 
 /// The beginning of the message, where it has no title.
 fn title(notice: &Notice) -> String {
-    let title = line(notice.title.as_deref().unwrap_or_default());
-    if title.is_empty() { cut(one_line(&notice.message), TITLE_MAX) } else { title }
+    own_title(notice).unwrap_or_else(|| cut(one_line(&notice.message), TITLE_MAX))
+}
+
+fn own_title(notice: &Notice) -> Option<String> {
+    notice.title.as_deref().map(line).filter(|title| !title.is_empty())
+}
+
+/// The beginning of the message, if the subject does not say all of it.
+fn preview(notice: &Notice, message: &str) -> String {
+    let message = one_line(message);
+    if title(notice) == message { String::new() } else { cut(message, PREVIEW_MAX) }
 }
 
 fn url(notice: &Notice) -> Value {
@@ -119,5 +129,11 @@ mod tests {
         let notice = Notice { message: format!("Hello\n{}", "word ".repeat(100)), ..Notice::default() };
         let title = title(&notice);
         assert!(title.starts_with("Hello word word") && title.chars().count() <= TITLE_MAX, "{title}");
+        assert!(preview(&notice, &notice.message).starts_with("Hello word word"));
+        let short = Notice { message: "Closed\ntoday.".to_owned(), ..Notice::default() };
+        assert_eq!(
+            (super::title(&short).as_str(), preview(&short, &short.message)),
+            ("Closed today.", String::new())
+        );
     }
 }

@@ -34,6 +34,19 @@ fn both_parts_show_note_and_reason() {
     );
 }
 
+/// The sentence is the subject and the body, and no heading or preview besides.
+#[test]
+fn a_notice_without_a_title_says_its_sentence_once() {
+    let templates = Templates::load(&ContentConfig::default()).unwrap();
+    let facts = NotificationFacts::of_message(Kind::Notice, sample::bare_notice());
+    let mail = templates.render(&templates.notification_context(&facts).unwrap(), &sample::ada()).unwrap();
+    assert_eq!(mail.subject, "The office is closed today.");
+    let html = mail.text(MediaType::Html);
+    assert_eq!(html.matches(&mail.subject).count(), 1, "{html}");
+    assert!(html.contains("For you\n</h1>") && html.matches("For you").count() == 1, "{html}");
+    assert_eq!(mail.text(MediaType::Plain).matches(&mail.subject).count(), 1);
+}
+
 #[test]
 fn what_a_publisher_writes_is_shown_literally() {
     let mail = render_details(&ContentConfig::default(), &sample::hostile_details());
