@@ -31,11 +31,12 @@ pub(crate) struct DateFormats {
     names: OnceLock<Option<Names>>,
 }
 
-/// Names that stand alone, which templates of one's own may ask for.
+/// Names that stand alone, which templates of one's own may ask for, and what few mails need.
 struct Names {
     weekday: FixedCalendarDateTimeFormatter<Gregorian, E>,
     short_weekday: FixedCalendarDateTimeFormatter<Gregorian, E>,
     month: FixedCalendarDateTimeFormatter<Gregorian, M>,
+    short_date_with_year: FixedCalendarDateTimeFormatter<Gregorian, YMDE>,
 }
 
 impl fmt::Debug for DateFormats {
@@ -76,6 +77,12 @@ impl DateFormats {
     pub fn short_date(&self, date: NaiveDate) -> String {
         let short = gregorian(date).map(|date| written(&self.short_date.format(&date)));
         self.with_first_of_month(date, short.unwrap_or_default())
+    }
+
+    /// `Thu 24 Dec 2026`
+    pub fn short_date_with_year(&self, date: NaiveDate) -> String {
+        let short = self.name(date, |names, date| written(&names.short_date_with_year.format(date)));
+        self.with_first_of_month(date, short)
     }
 
     /// `Dec`
@@ -133,6 +140,7 @@ impl Names {
             weekday: FixedCalendarDateTimeFormatter::try_new(locale.into(), E::long())?,
             short_weekday: FixedCalendarDateTimeFormatter::try_new(locale.into(), E::short())?,
             month: FixedCalendarDateTimeFormatter::try_new(locale.into(), M::long())?,
+            short_date_with_year: FixedCalendarDateTimeFormatter::try_new(locale.into(), YMDE::medium())?,
         })
     }
 }

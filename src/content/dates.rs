@@ -1,7 +1,7 @@
 //! Writes when an event takes place, in its local time and in the language of the mail. Pure; which zone an event
 //! names is read by `domain`, and how a language writes a date by `date_formats`.
 
-use chrono::{DateTime, FixedOffset, NaiveDate, Timelike as _};
+use chrono::{DateTime, Datelike as _, FixedOffset, Months, NaiveDate, Timelike as _, Utc};
 use icu_time::TimeZone as Place;
 
 use crate::content::date_formats::{DateFormats, place};
@@ -11,6 +11,9 @@ use crate::content::timing::first_and_last_day;
 use crate::content::words::Words;
 use crate::domain::event::Event;
 use crate::domain::time_zone::TimeZone;
+
+/// How far away an event may be whose year is not told in subjects.
+const UNTOLD_MONTHS: Months = Months::new(10);
 
 /// How one language writes times.
 #[derive(Debug)]
@@ -73,16 +76,9 @@ impl EventTime {
             }
         };
         let short_date = formats.short_date(start.date);
-        let short = match start.clock {
-            Some(clock) => {
-                let time = times.write("time_start", &[("time", &formats.time(clock))]);
-                times.write("date_time", &[("date", &short_date), ("time", &time)])
-            }
-            None => short_date.clone(),
-        };
         Self {
+            short: times.short(&short_date, start),
             short_date,
-            short,
             day: formats.day(start.date),
             month: formats.month(start.date),
             last: Some(first_and_last_day(span))
@@ -96,10 +92,28 @@ impl EventTime {
     }
 }
 
+/// `short_date` and `short` with the year, of an event for which readers of a mail of the moment `now` would take another one.
+pub(crate) fn with_year(event: &Event, times: &Times, now: DateTime<Utc>) -> Option<[String; 2]> {
+    let LocalSpan { zone, start, .. } = LocalSpan::of(event)?;
+    let today = zone.local(now).0.date_naive();
+    let is_far = today.checked_add_months(UNTOLD_MONTHS).is_none_or(|limit| start.date > limit);
+    let is_of_an_earlier_year = start.date < today && start.date.year() != today.year();
+    let date = (is_far || is_of_an_earlier_year).then(|| times.formats.short_date_with_year(start.date))?;
+    let short = times.short(&date, start);
+    Some([date, short])
+}
+
 impl Times {
     fn write(&self, name: &str, arguments: &[(&str, &str)]) -> String {
         let value = |name: &str| arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         self.words.write(name, Form::Plain, value)
+    }
+
+    /// Date and time of a start.
+    fn short(&self, date: &str, start: Local) -> String {
+        let Some(clock) = start.clock else { return date.to_owned() };
+        let time = self.write("time_start", &[("time", &self.formats.time(clock))]);
+        self.write("date_time", &[("date", date), ("time", &time)])
     }
 
     /// From the time of the start to the end, with the zone.

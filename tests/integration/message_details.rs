@@ -51,7 +51,11 @@ fn mails_show_the_event_that_the_message_carries(system: System) {
     let mails = mails(&scenario);
     assert_eq!(mails.len(), 3);
     for (subject, body) in mails {
-        assert_eq!(subject, "Cancelled: Rooftop Cinema (Thu 24 Dec)");
+        // With its year, if the test runs in another one.
+        assert!(
+            subject.starts_with("Cancelled: Rooftop Cinema (Thu") && subject.contains("24 Dec"),
+            "{subject}"
+        );
         assert!(body.contains("\nReason: storm\n") && body.contains("\n    Roof\n"), "{body}");
     }
     scenario.stop_and_check(worker);

@@ -230,6 +230,29 @@ fn each_language_has_its_words_between_dates_and_times() {
 }
 
 #[test]
+fn a_short_date_has_its_year_where_readers_would_take_another_one() {
+    let short = |locale: &str, start: &str| {
+        let event = Event { starts_at: Some(moment(start)), ends_at: None, ..sample::full() };
+        let locales = Locales::new(Vec::new(), Vec::new(), &ContentConfig::default()).unwrap();
+        let now = "2026-12-01T09:00:00Z".parse().unwrap();
+        with_year(&event, &locales.locale(Tag::read(locale).unwrap()).times, now)
+    };
+    for start in ["2027-01-05", "2026-12-24T17:00:00Z", "2027-10-01", "2026-01-05", "2026-11-30"] {
+        assert_eq!(short("en", start), None, "{start}");
+    }
+    for (locale, start, expected) in [
+        ("en", "2028-01-06T17:00:00Z", ["Thu, 6 Jan 2028", "Thu, 6 Jan 2028, 18:00"]),
+        ("en", "2027-10-02", ["Sat, 2 Oct 2027"; 2]),
+        ("en", "2025-12-24", ["Wed, 24 Dec 2025"; 2]),
+        ("de", "2028-01-06", ["Do., 06.01.2028"; 2]),
+        ("fr", "2028-01-01", ["sam. 1er janv. 2028"; 2]),
+        ("es", "2028-01-06", ["jue, 6 ene 2028"; 2]),
+    ] {
+        assert_eq!(short(locale, start), Some(expected.map(str::to_owned)), "{locale} {start}");
+    }
+}
+
+#[test]
 fn a_language_that_there_is_not_is_english() {
     for locale in ["xx", "tlh-DE"] {
         assert_eq!(when_in(locale, "2026-12-24", None, "").unwrap(), "Thursday, 24 December 2026");

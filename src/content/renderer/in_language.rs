@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tera::{Context, Value};
 
 use crate::content::by_key::ByKey;
+use crate::content::dates::with_year;
 use crate::content::error::TemplateError;
 use crate::content::folder::{Folder, PartTemplate};
 use crate::content::layout;
@@ -86,7 +87,11 @@ impl LanguageContext {
         let mut context = Context::new();
         context.insert_value("kind", kind.as_str().into());
         let event = match (event, event_facts) {
-            (Some(event), Some(facts)) => view::event(event, facts.fields(), &locale.times),
+            (Some(event), Some(facts)) => {
+                let with_year = with_year(event, &locale.times, facts.now).into_iter().flatten();
+                let short = ["short_date", "short_when"].into_iter().zip(with_year.map(Value::from));
+                view::event(event, facts.fields().chain(short), &locale.times)
+            }
             _ => view::message::instead_of_event(details),
         };
         let entry = event_facts.as_ref().and_then(|facts| facts.calendar.as_ref());

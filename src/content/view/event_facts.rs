@@ -29,6 +29,8 @@ pub(crate) struct EventFacts {
     reservation: Option<Reservation>,
     /// Whether it is over.
     pub is_past: bool,
+    /// The moment of the mails.
+    pub now: DateTime<Utc>,
     /// The event for the calendars of the recipients.
     pub calendar: Option<Arc<CalendarEntry>>,
 }
@@ -71,7 +73,7 @@ impl EventFacts {
             ("google_calendar_url", google.into()),
             ("outlook_calendar_url", outlook.into()),
         ];
-        Self { fields, reservation, is_past: timing.is_past, calendar: entry.map(Arc::new) }
+        Self { fields, reservation, is_past: timing.is_past, now, calendar: entry.map(Arc::new) }
     }
 
     /// Names and values of the fields.
