@@ -177,7 +177,18 @@ fn wanted_versions(connection: &AnyConnection) -> QueryResult<Vec<String>> {
 }
 
 /// New tables with their migration and their columns. An application may use these names in the same database.
-const NEW_TABLES: [(&str, &str, &[&str]); 9] = [
+const NEW_TABLES: [(&str, &str, &[&str]); 12] = [
+    (
+        "0001",
+        "notifications",
+        &["id", "message_key", "kind", "event_id", "max_participant_id", "state", "received_at", "epoch"],
+    ),
+    (
+        "0001",
+        "deliveries",
+        &["notification_id", "participant_id", "status", "attempts", "permanent", "decided_at"],
+    ),
+    ("0002", "workers", &["name", "started_at", "seen_at", "troubles"]),
     ("0003", "recipients", &["notification_id", "id", "user_key", "email", "name", "locale", "data"]),
     (
         "0003",

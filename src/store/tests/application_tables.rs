@@ -112,9 +112,11 @@ pub fn tables_of_another_program_are_named_and_nothing_is_changed(store: &Store)
 
 pub fn a_new_database_is_left_as_it_is_if_a_name_is_in_use(store: &Store) {
     execute(store, OTHERS);
-    names_are_refused(store, "recipients, installation");
-    assert!(is_refused(store, "SELECT id FROM notifications"));
+    execute(store, "CREATE TABLE notifications (text VARCHAR(99)); CREATE TABLE workers (salary INTEGER)");
+    names_are_refused(store, "notifications, workers, recipients, installation");
+    assert!(is_refused(store, "SELECT notification_id FROM deliveries"));
     execute(store, "DROP VIEW installation; ALTER TABLE recipients RENAME TO addresses");
+    execute(store, "DROP TABLE notifications; DROP TABLE workers");
     assert_eq!(store.migrate().unwrap(), MIGRATIONS);
     store.check_schema().unwrap();
 }
