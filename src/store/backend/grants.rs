@@ -5,7 +5,7 @@
 const READ: [&str; 2] = ["events", "participants"];
 
 /// Tables of fanmail.
-const LEDGER: [&str; 8] = [
+const LEDGER: [&str; 12] = [
     "notifications",
     "deliveries",
     "deferrals",
@@ -14,6 +14,10 @@ const LEDGER: [&str; 8] = [
     "installation",
     "outbox",
     "workers",
+    "suppressions",
+    "soft_bounces",
+    "bounce_counts",
+    "erasures",
 ];
 
 /// What the words of a cause ask for. `user` is the one that logs in.
@@ -84,7 +88,8 @@ mod tests {
 
     #[test]
     fn the_statement_has_what_the_error_tells() {
-        let ledger = "notifications, deliveries, deferrals, recipients, broker_sessions, installation, outbox, workers";
+        let ledger = "notifications, deliveries, deferrals, recipients, broker_sessions, installation, outbox, workers, \
+                      suppressions, soft_bounces, bounce_counts, erasures";
         for (cause, grant) in [
             ("permission denied for view events", "SELECT ON events, participants TO app".to_owned()),
             ("permission denied for table participants", "SELECT ON events, participants TO app".to_owned()),
