@@ -17,14 +17,14 @@ pub fn advice(counts: &[BounceCount]) -> Vec<String> {
     let infrastructure = recent(BounceResult::Infrastructure).map(|of| {
         format!(
             "{} came back because of policy or reputation, the last one less than a day ago: {}. Look at SPF, DKIM and DMARC, at blocklists, and \
-             at what the receiving system says. Their addresses are not suppressed",
+             at what the receiving system says. No address is suppressed for this",
             count(of.number, "mail"),
             of.last_detail.as_deref().unwrap_or("no reason is recorded")
         )
     });
     let forged = recent(BounceResult::Forged).map(|of| {
         format!(
-            "{} to BOUNCE_ADDRESS had a code that is not of this database, the last one less than a day ago, and were refused: another \
+            "{} to BOUNCE_ADDRESS had a code that is not of this database, the last one less than a day ago, and changed nothing: another \
              installation has the same BOUNCE_ADDRESS, the database is a new one, or somebody tries to forge bounces",
             count(of.number, "mail")
         )
