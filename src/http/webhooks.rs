@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::bounces::providers::{self, OwnMails, ProviderReport};
 use crate::config::email::webhooks::WebhookConfig;
@@ -44,6 +45,8 @@ const AT_ONCE: usize = 50;
 const EACH: Allowance = Allowance { burst: 500.0, per_second: 50.0 };
 /// How often all may: a signature takes a tenth of a millisecond, a report some queries.
 const ALL: Allowance = Allowance { burst: 1000.0, per_second: 100.0 };
+/// Longest time for a request. It is shorter than that of the server, which answers 408: after that, SNS does not post again.
+const TIMEOUT: Duration = Duration::from_secs(9);
 /// Refusals within this time of one that was logged are only counted.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -89,6 +92,7 @@ struct Inner {
     bodies: Semaphore,
     mailgun_tokens: Mutex<MailgunTokens>,
     sns: SnsHttps,
+    timeout: Duration,
     /// When a refusal was logged.
     told: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
@@ -98,6 +102,15 @@ impl Webhooks {
     /// As configured.
     #[must_use]
     pub fn new(config: &WebhookConfig, database: RequestDatabase, metrics: Arc<Metrics>) -> Self {
+        Self::with_timeout(config, database, metrics, TIMEOUT)
+    }
+
+    fn with_timeout(
+        config: &WebhookConfig,
+        database: RequestDatabase,
+        metrics: Arc<Metrics>,
+        timeout: Duration,
+    ) -> Self {
         let inner = Inner {
             config: config.clone(),
             database,
@@ -106,6 +119,7 @@ impl Webhooks {
             bodies: Semaphore::new(BODIES),
             mailgun_tokens: Mutex::default(),
             sns: SnsHttps::default(),
+            timeout,
             told: Mutex::default(),
             metrics,
         };
@@ -129,7 +143,8 @@ impl Webhooks {
 
 impl Inner {
     async fn answer(&self, provider: Provider, peer: Peer, headers: HeaderMap, body: Body) -> Response {
-        match self.take(provider, peer, &headers, body).await {
+        let taken = timeout(self.timeout, self.take(provider, peer, &headers, body)).await;
+        match taken.unwrap_or(Err(Refusal::Late)) {
             // What counts as nothing is taken, too: the provider must not post it again.
             Ok(()) => StatusCode::OK.into_response(),
             Err(refusal) => {

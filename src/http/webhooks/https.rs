@@ -67,8 +67,8 @@ impl SnsHttps {
         }
         let pem = self.open(url, &mut opened).await?;
         let key = public_key(&pem).ok_or_else(|| {
-            log::warn!("webhooks: {url} has no certificate that is valid now");
-            Refusal::Forged
+            log::warn!("webhooks: {url} has no certificate that is valid now; SNS is told to try again");
+            Refusal::NoCertificate
         })?;
         let mut certificates = lock(&self.certificates);
         certificates.retain(|kept| kept.url != url && kept.since.elapsed() < KEPT_FOR);

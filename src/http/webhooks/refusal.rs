@@ -1,4 +1,5 @@
-//! Why a report is not taken, and what the provider is told: with each of these it posts again later, until it gives up.
+//! Why a report is not taken, and what the provider is told. After 503 each of them posts again for a while. After 4xx SNS does not, so what
+//! may be right at another time is never answered with it.
 
 use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -29,6 +30,8 @@ pub(super) enum Refusal {
     TooMany,
     #[error("the database does not answer")]
     Unavailable,
+    #[error("it took too long")]
+    Late,
     #[error("the outcome of its mail is not recorded yet")]
     NotYet,
 }
@@ -36,7 +39,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Whether it is wrong itself: posting it again does not help.
     pub(super) fn is_of_the_request(self) -> bool {
-        !matches!(self, Self::Unavailable | Self::NotYet | Self::NoCertificate)
+        !matches!(self, Self::Unavailable | Self::Late | Self::NotYet | Self::NoCertificate)
     }
 
     fn status(self) -> StatusCode {
@@ -45,8 +48,9 @@ impl Refusal {
             Self::Forged | Self::Old | Self::Replayed | Self::ForeignTopic => StatusCode::FORBIDDEN,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable | Self::NotYet | Self::NoCertificate => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany | Self::Unavailable | Self::Late | Self::NotYet | Self::NoCertificate => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }
@@ -64,7 +68,7 @@ impl IntoResponse for Refusal {
             Self::Unauthorized => {
                 (self.status(), [(WWW_AUTHENTICATE, "Basic realm=\"fanmail\"")], text).into_response()
             }
-            Self::TooMany | Self::Unavailable | Self::NotYet | Self::NoCertificate => {
+            Self::TooMany | Self::Unavailable | Self::Late | Self::NotYet | Self::NoCertificate => {
                 (self.status(), [(RETRY_AFTER, "60")], text).into_response()
             }
             _ => (self.status(), text).into_response(),

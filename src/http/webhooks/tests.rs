@@ -6,6 +6,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Public};
 use openssl::sign::Signer;
+use tokio::runtime::Builder;
 
 use super::*;
 use crate::config::secret::Secret;
@@ -110,4 +111,23 @@ fn a_token_of_mailgun_belongs_to_one_body() {
         assert_eq!(check(&body("key", NOW, &format!("many-{number}"), "{}")), Ok(()));
     }
     assert_eq!(check(&body("key", NOW, "token-1", "{} ")), Ok(()), "what is long ago is forgotten");
+}
+
+/// SNS posts again after 503, and not after any 4xx.
+#[test]
+fn a_request_that_has_to_wait_too_long_is_to_come_again() {
+    let config = WebhookConfig::default();
+    let short = Duration::from_millis(1);
+    let webhooks = Webhooks::with_timeout(&config, RequestDatabase::default(), Arc::default(), short);
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let all_places = webhooks.inner.bodies.try_acquire_many(u32::try_from(BODIES).unwrap()).unwrap();
+    let answer =
+        webhooks.inner.answer(Provider::Ses, Peer([192, 0, 2, 1].into()), HeaderMap::new(), Body::empty());
+    assert_eq!(runtime.block_on(answer).status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(all_places);
+    for later in
+        [Refusal::TooMany, Refusal::Unavailable, Refusal::Late, Refusal::NotYet, Refusal::NoCertificate]
+    {
+        assert_eq!(later.into_response().status(), StatusCode::SERVICE_UNAVAILABLE, "{later}");
+    }
 }
