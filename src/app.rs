@@ -141,7 +141,10 @@ impl Runtime {
             .map(|links| Unsubscribing::new(links, templates, database.clone(), metrics()))
             .transpose()?;
         let webhooks = Webhooks::new(&config.email.webhooks, database.clone(), metrics());
-        Ok(Some(server::serve(addr, http::routes(self.monitor.clone(), unsubscribing, webhooks))?))
+        let has_webhooks = !config.email.webhooks.providers().is_empty();
+        let paths = http::paths(unsubscribing.is_some(), has_webhooks);
+        let routes = http::routes(self.monitor.clone(), paths, unsubscribing, webhooks);
+        Ok(Some(server::serve(addr, paths, routes)?))
     }
 
     /// Opens the database, and waits for one that is away. `None` when a shutdown is requested first.

@@ -12,10 +12,11 @@ use crate::observe::health::Monitor;
 /// The text format of Prometheus, which is plain text.
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers with the state of this process.
-pub fn routes(monitor: Monitor) -> Router {
+/// Answers with the state of this process. `paths` are those that are served.
+pub fn routes(monitor: Monitor, paths: &'static str) -> Router {
     let only_get = || async { text(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n") };
-    let not_found = || async { text(StatusCode::NOT_FOUND, "not found; available: /healthz and /metrics\n") };
+    let not_found =
+        move || async move { text(StatusCode::NOT_FOUND, format!("not found; available: {paths}\n")) };
     Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))

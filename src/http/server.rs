@@ -83,15 +83,15 @@ impl HttpServer {
     }
 }
 
-/// Serves `routes` at `addr`.
+/// Serves `routes` at `addr`; `paths` are theirs, for the log.
 ///
 /// # Errors
 /// When the address is taken or is not this machine's, or there is no thread for it.
-pub fn serve(addr: SocketAddr, routes: Router) -> Result<HttpServer, HttpError> {
-    start(addr, routes).map_err(|source| HttpError { addr, source })
+pub fn serve(addr: SocketAddr, paths: &str, routes: Router) -> Result<HttpServer, HttpError> {
+    start(addr, paths, routes).map_err(|source| HttpError { addr, source })
 }
 
-fn start(addr: SocketAddr, routes: Router) -> io::Result<HttpServer> {
+fn start(addr: SocketAddr, paths: &str, routes: Router) -> io::Result<HttpServer> {
     let listener = TcpListener::bind(addr)?;
     listener.set_nonblocking(true)?;
     let bound = listener.local_addr()?;
@@ -113,7 +113,7 @@ fn start(addr: SocketAddr, routes: Router) -> io::Result<HttpServer> {
         // A call that does not return must not hold up the worker.
         runtime.shutdown_background();
     })?;
-    log::info!("serving /healthz and /metrics on http://{bound}");
+    log::info!("serving {paths} on http://{bound}");
     Ok(HttpServer { addr: bound, stop, thread })
 }
 

@@ -7,19 +7,21 @@ use axum::routing::{get, post};
 use rustix::process::getpriority_process;
 
 use super::*;
-use crate::http::probes;
+use crate::http::{self, probes};
 use crate::observe::health::{Monitor, Part};
+
+const PATHS: &str = "/healthz and /metrics";
 
 /// Longest wait of a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn start_server() -> (HttpServer, Monitor) {
     let monitor = Monitor::default();
-    (start_with(probes::routes(monitor.clone())), monitor)
+    (start_with(probes::routes(monitor.clone(), PATHS)), monitor)
 }
 
 fn start_with(routes: Router) -> HttpServer {
-    serve(([127, 0, 0, 1], 0).into(), routes).unwrap()
+    serve(([127, 0, 0, 1], 0).into(), PATHS, routes).unwrap()
 }
 
 fn connect(server: &HttpServer) -> std::net::TcpStream {
@@ -205,6 +207,14 @@ fn a_stop_ends_what_is_idle_and_waits_for_what_is_not() {
 #[test]
 fn an_address_in_use_is_reported_with_what_to_do() {
     let (server, _) = start_server();
-    let error = serve(server.addr, Router::new()).unwrap_err();
+    let error = serve(server.addr, PATHS, Router::new()).unwrap_err();
     assert!(error.to_string().contains("choose a free port"), "{error}");
+}
+
+#[test]
+fn what_is_served_is_named() {
+    assert_eq!(http::paths(false, false), PATHS);
+    assert_eq!(http::paths(true, false), "/healthz, /metrics and /unsubscribe/");
+    assert_eq!(http::paths(false, true), "/healthz, /metrics and /webhooks/");
+    assert_eq!(http::paths(true, true), "/healthz, /metrics, /unsubscribe/ and /webhooks/");
 }
