@@ -1,6 +1,6 @@
 //! What a mail to the bounce address, or a provider's report, may be. Reading them is left to `reader` and `providers`.
 
-use crate::bounces::status_code::{Severity, StatusCode, choose, classify};
+use crate::bounces::status_code::{Severity, StatusCode, choose, classify, spares_address};
 
 /// What a mail to the bounce address is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl Bounce {
     pub fn with_opinion(status: Option<StatusCode>, words: String, opinion: Severity) -> Self {
         let bounce = Self::new(status, words);
         let is_open = bounce.severity == Severity::Soft && bounce.code.is_none_or(StatusCode::says_nothing);
-        if is_open { Self { severity: opinion, ..bounce } } else { bounce }
+        let is_spared = opinion == Severity::Hard && spares_address(bounce.code, &bounce.words);
+        if is_open && !is_spared { Self { severity: opinion, ..bounce } } else { bounce }
     }
 
     /// A bounce of a mail that the provider has sent to no server, because it knows the address.

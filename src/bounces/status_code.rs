@@ -110,6 +110,16 @@ pub fn classify(code: Option<StatusCode>, text: &str) -> Severity {
     }
 }
 
+/// Whether a reply without a code that says more is still clearly about something else than an address that does not exist: a full mailbox,
+/// a mail too large, us, or something that is for now.
+pub fn spares_address(code: Option<StatusCode>, text: &str) -> bool {
+    let words = words_of(text);
+    let state = [&words::MAILBOX_STATE, &words::SIZE];
+    code.is_some_and(|code| code.class == 4)
+        || state.iter().any(|phrases| phrases.occur_in(&words))
+        || speaks_of_us(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,11 @@ fn what_ses_says_of_an_address_becomes_a_severity() {
         ("Permanent", "General", with("5.7.1", "smtp; 550 5.7.1 refused by policy"), "5.7.1 Infrastructure"),
         ("Permanent", "General", with("5.2.2", "smtp; 552 5.2.2 full"), "5.2.2 Soft"),
         ("Permanent", "General", with("5.0.0", "smtp; 550 go away"), "5.0.0 Hard"),
+        ("Permanent", "General", with("5.0.0", "smtp; 550 mailbox is full"), "5.0.0 Soft"),
+        ("Permanent", "General", with("5.2.0", "smtp; 552 user is over quota"), "5.2.0 Soft"),
+        ("Permanent", "General", with("5.0.0", "smtp; 552 message too large"), "5.0.0 Soft"),
+        ("Permanent", "General", with("4.0.0", "smtp; 451 come later"), "4.0.0 Soft"),
+        ("Permanent", "General", with("5.0.0", "smtp; 550 sender rejected, unknown user"), "5.0.0 Soft"),
         ("Permanent", "General", json!({}), "none Hard"),
         ("Permanent", "NoEmail", json!({}), "none Hard"),
         (
@@ -82,6 +87,7 @@ fn what_postmark_calls_a_bounce_becomes_a_severity() {
     };
     for (kind, details, expected) in [
         ("HardBounce", "smtp;550 5.1.1 no such user", "5.1.1 Hard"),
+        ("HardBounce", "smtp;550 mailbox full", "5.0.0 Soft"),
         ("HardBounce", "", "none Hard"),
         ("HardBounce", "smtp;550 5.7.26 not authenticated", "5.7.26 Infrastructure"),
         ("SoftBounce", "smtp;452 4.2.2 over quota", "4.2.2 Soft"),
