@@ -134,8 +134,10 @@ impl WrittenAddress {
         }
         let before: String =
             text[..start].chars().rev().take(LONGEST).take_while(|c| !ends_word(*c)).collect();
-        // `to=ann@example.org`; but not `joann@example.org`, `jo.ann@example.org` or `o'ann@example.org`.
-        let is_apart = before.starts_with('=') || !before.contains(char::is_alphanumeric);
+        // `to=ann@example.org`, `to%3Dann%40example.org`; but not `joann@example.org`, `jo.ann@example.org` or `o'ann@example.org`.
+        let is_apart = before.starts_with('=')
+            || ends_with_encoded_sign(&text[..start])
+            || !before.contains(char::is_alphanumeric);
         is_apart.then_some(start)
     }
 
@@ -149,9 +151,9 @@ impl WrittenAddress {
             text[..end].trim_end_matches(|c: char| !c.is_alphanumeric())
         };
         let literal = text.find(']').filter(|_| text.starts_with('[')).map(|end| &text[..=end]);
-        // Text of a language without blanks may follow.
+        // `ann@example.org's`, `ann@example.org%20and`; and text of a language without blanks may follow.
         let candidates =
-            [literal.unwrap_or_default(), until(ends_word), until(|c| !c.is_ascii() || ends_word(c))];
+            [literal.unwrap_or_default(), until(ends_domain), until(|c| !c.is_ascii() || ends_domain(c))];
         candidates.into_iter().find(|domain| !domain.is_empty() && is_it(domain)).map(str::len)
     }
 }
@@ -162,9 +164,21 @@ fn next_sign(text: &str, from: usize) -> Option<(usize, usize)> {
     [at("@"), at("%40")].into_iter().flatten().min()
 }
 
+/// Whether the text ends with a character that is in no address, or with `=`, encoded as in a URL.
+fn ends_with_encoded_sign(text: &str) -> bool {
+    let code = text.len().checked_sub(3).and_then(|at| text.get(at..)?.strip_prefix('%'));
+    let encoded = code.and_then(|code| u8::from_str_radix(code, 16).ok()).map(char::from);
+    encoded.is_some_and(|c| c.is_ascii() && (c == '=' || ends_word(c)))
+}
+
 /// Characters that are in no address without quotes.
 fn ends_word(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "<>()[]:;,\"\\/?&|{}".contains(c)
+}
+
+/// Characters that are in no domain.
+fn ends_domain(c: char) -> bool {
+    ends_word(c) || (c.is_ascii() && !c.is_ascii_alphanumeric() && !".-".contains(c))
 }
 
 #[cfg(test)]
@@ -189,6 +203,9 @@ mod tests {
             "'ann@b\u{fc}cher.example'.",
             "https://relay.example/?who=ann%40xn--bcher-kva.example&why=1",
             "zoe@example.org,ann@b\u{fc}cher.example;li@example.org",
+            "ann@b\u{fc}cher.example's mailbox",
+            "https://relay.example/?who=ann@xn--bcher-kva.example%20and&why=1",
+            "https://relay.example/?to=mailto%3aann%40xn--bcher-kva.example%2Czoe%40example.org",
             "ann@b\u{fc}cher.example\u{3002}",
             "\u{9023}\u{7d61}\u{5148} ann@xn--bcher-kva.example\u{307e}\u{3067}",
         ] {
@@ -207,6 +224,8 @@ mod tests {
             "jo.ann@b\u{fc}cher.example",
             "jo+ann@b\u{fc}cher.example",
             "o'ann@b\u{fc}cher.example",
+            "jo%2Bann%40xn--bcher-kva.example",
+            "jo%ann@b\u{fc}cher.example",
             "ann@b\u{fc}cher.example.org",
             "ann@sub.b\u{fc}cher.example",
             "ann@bucher.example",
