@@ -117,9 +117,9 @@ impl Store {
     }
 }
 
-/// Key, `message_key`, whether it is acked, `content`, `event_snapshot` and `reason`.
-type Columns = (BigInt, Nullable<Text>, Bool, Nullable<Text>, Nullable<Text>, Nullable<Text>);
-type Values = (NotificationId, Option<String>, bool, Option<String>, Option<String>, Option<String>);
+/// Key, `message_key`, whether it is acked, whether a digest tells its message, `content`, `event_snapshot` and `reason`.
+type Columns = (BigInt, Nullable<Text>, Bool, Bool, Nullable<Text>, Nullable<Text>, Nullable<Text>);
+type Values = (NotificationId, Option<String>, bool, bool, Option<String>, Option<String>, Option<String>);
 
 fn find_in_notifications(
     connection: &mut AnyConnection,
@@ -128,7 +128,8 @@ fn find_in_notifications(
 ) -> QueryResult<MentionPage> {
     let patterns = address.patterns();
     let mut statement = Statement::<Columns>::new(
-        "SELECT id, message_key, acked_at IS NOT NULL, content, event_snapshot, reason FROM notifications WHERE id > ",
+        "SELECT id, message_key, acked_at IS NOT NULL, content_digest IS NOT NULL, content, event_snapshot, reason
+            FROM notifications WHERE id > ",
     )
     .number(after.0)
     .sql(" AND (1 = 0");
@@ -148,7 +149,7 @@ fn find_in_notifications(
 
 fn in_notification(
     address: &WrittenAddress,
-    (id, message_key, is_acked, content, snapshot, reason): Values,
+    (id, message_key, is_acked, has_digest, content, snapshot, reason): Values,
 ) -> Vec<Mention> {
     let mention = |column, text, erased| Mention {
         table: MentionTable::Notifications,
@@ -159,14 +160,19 @@ fn in_notification(
         erased,
     };
     let mut mentions = Vec::new();
+    // Else a message that comes again is taken for another one, and everyone is mailed twice.
+    let is_told_by_content = message_key.is_none() && !has_digest && !is_acked;
     if let Some(key) = message_key.filter(|key| address.is_in(key)) {
         mentions.push(mention(MentionColumn::MessageKey, key, is_acked.then(|| format!("erased-{id}"))));
     }
-    for (column, json) in [(MentionColumn::Content, content), (MentionColumn::EventSnapshot, snapshot)] {
+    for (column, json, stays) in [
+        (MentionColumn::Content, content, is_told_by_content),
+        (MentionColumn::EventSnapshot, snapshot, false),
+    ] {
         if let Some(json) = json
             && let Some(erased) = address.erase_in_json(&json)
         {
-            mentions.push(mention(column, json, Some(erased)));
+            mentions.push(mention(column, json, (!stays).then_some(erased)));
         }
     }
     if let Some(reason) = reason

@@ -240,9 +240,10 @@ pub(crate) fn find_forgotten(
 }
 
 /// Keeps those that have the details of the message. If there are none, keeps those without details: versions before 0.2.0 kept
-/// none. What a route has read is told by its digest: its details are written differently when the routes are changed.
+/// none. A message with a digest is told by that: the details of a route are written differently when the routes are changed, and
+/// those of a notice lose the address of who is erased.
 fn retain_same_details<T>(found: &mut Vec<T>, message: &Message, details: impl Fn(&T) -> Option<&str>) {
-    if message.source.is_some() {
+    if message.source.is_some() || message.recipients.is_some() {
         return;
     }
     let wanted = message

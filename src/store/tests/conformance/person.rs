@@ -30,6 +30,7 @@ macro_rules! person_tests {
             erasing_leaves_numbers_that_add_up_and_nothing_of_the_person
             a_dry_run_counts_what_an_erasure_changes
             texts_of_others_lose_the_address_alone
+            a_message_that_comes_again_after_an_erasure_is_known
             what_waits_is_skipped_and_what_a_worker_sends_is_left
             keys_of_a_list_that_is_not_complete_are_left
             an_erasure_that_was_interrupted_is_continued_in_its_row_of_the_log

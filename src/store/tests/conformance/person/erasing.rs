@@ -1,15 +1,17 @@
 //! What an erasure takes away, and what it leaves.
 
 use super::*;
+use crate::domain::message::details::MessageDetails;
 use crate::domain::message::recipient::GivenRecipient;
 use crate::domain::suppression::{SuppressionReason, SuppressionScope, SuppressionSource};
+use crate::store::ledger::opening::Opened;
 use crate::store::person::erasures::{Erased, ErasedRows};
 use crate::store::suppressions::{NewSuppression, SuppressionFilter};
-use crate::store::tests::conformance::notices::address;
+use crate::store::tests::conformance::notices::{address, notice, open_notice};
 use crate::store::tests::conformance::person::{
     ADA, ada, count, decide, end_leases, erase, open_given, places,
 };
-use crate::store::tests::consumer::Consumer;
+use crate::store::tests::consumer::{AGAIN, Consumer, NEW, id_of};
 
 pub fn erasing_leaves_numbers_that_add_up_and_nothing_of_the_person(store: &Store) {
     let key = store.address_key().unwrap();
@@ -119,6 +121,26 @@ pub fn texts_of_others_lose_the_address_alone(store: &Store) {
     let rows = ErasedRows { notifications: 1, ..ErasedRows::default() };
     assert_eq!(erase(store, false), Erased { rows, left: 0 });
     assert_eq!(count(store, "notifications WHERE message_key LIKE '%ada%'"), 0);
+}
+
+pub fn a_message_that_comes_again_after_an_erasure_is_known(store: &Store) {
+    let text = format!("Ask {ADA}");
+    let details = MessageDetails { note: Some(text.clone()), ..MessageDetails::default() }.to_json();
+    let of_event = Message { details, ..message(Kind::Updated) };
+    let to_bob = notice(&text, vec![address("bob@example.com")]);
+    for (number, message, left) in [(1, of_event, 1), (2, to_bob, 0)] {
+        let mut first = Consumer::begin(store, "first", number);
+        let opened = open_notice(&mut first, NEW, message.clone());
+        let Opened::Ours { notification, .. } = opened else { panic!("{opened:?}") };
+        first.crash();
+        assert_eq!(erase(store, false).left, left, "what tells its message");
+        let mut second = Consumer::begin(store, "second", number);
+        let again = open_notice(&mut second, AGAIN, message);
+        assert_eq!(id_of(&again), notification.id);
+        second.ack(notification.id, second.tag);
+        assert_eq!(erase(store, false).left, 0);
+        assert_eq!(count(store, "notifications WHERE content LIKE '%ada@%'"), 0);
+    }
 }
 
 fn defer_one(store: &Store, notification: &Notification) {
