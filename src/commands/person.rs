@@ -29,7 +29,7 @@ pub enum PersonCommand {
     /// Print all that fanmail keeps about a person, as JSON
     ///
     /// Finds the address in all its spellings: capitals, blanks, and domains in any script. Also finds mails to participants and users who have
-    /// the address now. Those of rows that the application has deleted are found by their keys only (--key).
+    /// the address now. Those of rows that the application has deleted are found by their keys only (--key, --user-key).
     ///
     /// The exit code is 0 also if nothing is found.
     #[command(after_help = "\

@@ -32,8 +32,18 @@ pub struct Person {
     pub participants: Vec<AppRow>,
     /// Those of `users`.
     pub users: Vec<AppRow>,
-    /// Keys that the operator names, of rows that the application may have deleted.
-    pub keys: Vec<String>,
+    /// Others that the operator names.
+    pub keys: FormerKeys,
+}
+
+/// Keys of rows that the application may have deleted. Those of participants and of users are apart: the participant 42 and the user 42
+/// are two people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormerKeys {
+    /// Of participants, in every event.
+    pub participants: Vec<String>,
+    /// Of users.
+    pub users: Vec<String>,
 }
 
 /// A row of the application.

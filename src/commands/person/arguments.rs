@@ -9,7 +9,7 @@ use crate::domain::address::parse;
 use crate::domain::address_hash::{AddressHash, normalized};
 use crate::domain::written_address::WrittenAddress;
 use crate::store::Store;
-use crate::store::person::Person;
+use crate::store::person::{FormerKeys, Person};
 
 /// Most bytes that are read from standard input.
 const LONGEST_INPUT: u64 = 4096;
@@ -20,9 +20,12 @@ pub struct PersonArgs {
     /// Mail address, alone and without a name; - reads it from standard input, so that no list of processes and no history has it
     #[arg(value_name = "ADDRESS")]
     pub address: String,
-    /// Also the mails to this key of participants or users: for rows that the application has deleted already; may be repeated
+    /// Also the mails to this key of participants, in every event: for rows that the application has deleted already; may be repeated
     #[arg(long = "key", value_name = "KEY")]
     pub keys: Vec<String>,
+    /// The same of users, whose keys are others
+    #[arg(long = "user-key", value_name = "KEY")]
+    pub user_keys: Vec<String>,
 }
 
 impl PersonArgs {
@@ -32,10 +35,13 @@ impl PersonArgs {
     /// When it is no address, or the database does not answer. The error does not repeat the address.
     pub fn find(&self, store: &Store) -> anyhow::Result<Person> {
         let (address, hash) = read(&self.address, store)?;
-        if self.keys.iter().any(|key| key.trim().is_empty()) {
-            bail!("--key is empty");
+        for (option, keys) in [("--key", &self.keys), ("--user-key", &self.user_keys)] {
+            if keys.iter().any(|key| key.trim().is_empty()) {
+                bail!("{option} is empty");
+            }
         }
-        Ok(store.find_person(address, hash, self.keys.clone())?)
+        let keys = FormerKeys { participants: self.keys.clone(), users: self.user_keys.clone() };
+        Ok(store.find_person(address, hash, keys)?)
     }
 }
 

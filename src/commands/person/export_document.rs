@@ -29,7 +29,7 @@ pub(super) fn head(person: &Person, now: DateTime<Utc>) -> [(&'static str, Value
             "rows_of_application",
             json!({"participants": rows(&person.participants), "users": rows(&person.users)}),
         ),
-        ("keys", json!(person.keys)),
+        ("keys", json!({"participants": person.keys.participants, "users": person.keys.users})),
     ]
 }
 

@@ -11,7 +11,7 @@ use crate::store::backend::any::{AnyConnection, dispatch};
 use crate::store::backend::as_text::AsText;
 use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
-use crate::store::person::{AppRow, Person};
+use crate::store::person::{AppRow, FormerKeys, Person};
 use crate::store::schema::{participants, users};
 use crate::store::source::columns::{AppText, not_blank};
 use crate::store::source::keys::ParticipantKeys;
@@ -39,7 +39,7 @@ impl Store {
         &self,
         address: WrittenAddress,
         hash: AddressHash,
-        keys: Vec<String>,
+        keys: FormerKeys,
     ) -> Result<Person, StoreError> {
         let keys_of_application = self.app_keys()?;
         let participants = self.run("look for an address among the participants", |connection| {

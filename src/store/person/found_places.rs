@@ -12,7 +12,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::ledger::tally::of_event;
-use crate::store::person::{Person, Place, ROWS_PER_PAGE};
+use crate::store::person::{FormerKeys, Person, Place, ROWS_PER_PAGE};
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, recipients};
 
 /// Recipients who are found.
@@ -45,7 +45,7 @@ impl Store {
             })?;
             found.own.extend(places);
         }
-        for key in person.keys.iter().filter_map(|key| key.parse().ok()) {
+        for key in person.keys.participants.iter().filter_map(|key| key.parse().ok()) {
             self.find_number(key, &mut found.own)?;
         }
         self.find_recipients(person, &mut found)?;
@@ -161,7 +161,8 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(person: &'a Person) -> Self {
-        let keys = person.users.iter().map(|row| &row.key).chain(&person.keys);
+        let FormerKeys { participants, users } = &person.keys;
+        let keys = person.users.iter().map(|row| &row.key).chain(participants).chain(users);
         let forms = keys.flat_map(|key| [key.clone(), key.to_ascii_lowercase()]);
         let keys: BTreeSet<String> = forms.collect();
         Self { person, patterns: person.address.patterns(), keys: keys.into_iter().collect() }
@@ -200,10 +201,12 @@ impl<'a> Search<'a> {
     /// Keys of users are those of recipients whom a message names, and not those of an event's participants.
     fn is_own(&self, (_, _, key, email, _, _): &Values, audience: Option<&str>) -> bool {
         let address = &self.person.address;
+        let Person { users, keys, .. } = self.person;
         let is_key = |key: &str| {
             let is_users = audience == Some(GIVEN.as_str());
-            self.person.keys.iter().any(|own| is_same(own, key))
-                || (is_users && self.person.users.iter().any(|row| is_same(&row.key, key)))
+            let former = if is_users { &keys.users } else { &keys.participants };
+            former.iter().any(|own| is_same(own, key))
+                || (is_users && users.iter().any(|row| is_same(&row.key, key)))
         };
         email.as_deref().is_some_and(|email| address.is(email))
             || key.as_deref().is_some_and(|key| address.is_in(key) || is_key(key))
