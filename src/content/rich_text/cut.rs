@@ -34,15 +34,21 @@ impl RichText {
         (short, false)
     }
 
-    /// Adds the last block, and an ellipsis behind the last word.
+    /// Adds the last block, and an ellipsis behind the last word. It is no part of a link: with it, an address would no longer be
+    /// the words of its link, and would stand beside them once more.
     fn end_with(&mut self, kind: BlockKind, runs: Vec<Run>) {
         if runs.iter().any(|run| !run.text.trim().is_empty()) {
             self.blocks.push(Block { kind, runs });
         }
-        let last = self.blocks.last_mut().and_then(|block| block.runs.last_mut());
-        if let Some(run) = last {
+        let Some(runs) = self.blocks.last_mut().map(|block| &mut block.runs) else { return };
+        if let Some(run) = runs.last_mut() {
             run.text.truncate(run.text.trim_end().len());
-            run.text.push('…');
+            if run.href.is_none() {
+                run.text.push('…');
+            } else {
+                let look = run.look;
+                runs.push(Run { text: "…".to_owned(), look, href: None });
+            }
         }
     }
 }
@@ -83,6 +89,7 @@ mod tests {
         assert_eq!(short("see https://example.org/long", 20), "see…");
         assert_eq!(short("", 6), "");
         assert_eq!(short("\u{e9}@a.aa+", 2), "\u{e9}…");
+        assert_eq!(short("ann@a.aa bb", 9), "ann@a.aa…");
     }
 
     proptest! {

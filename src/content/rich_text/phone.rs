@@ -63,6 +63,7 @@ fn number(text: &str) -> Option<(usize, String)> {
                     trunk = at + 1;
                 }
                 match c {
+                    '(' if !is_group(&rest[at + 1..]) => break,
                     '(' => open += 1,
                     ')' if open == 0 => break,
                     ')' => {
@@ -87,6 +88,11 @@ fn is_separator(text: &str) -> bool {
     let signs = text.chars().take_while(is_sign).count();
     let digits_follow = text.chars().nth(signs).is_some_and(|c| c.is_ascii_digit());
     signs <= SIGNS_MAX && digits_follow || text.starts_with(')')
+}
+
+/// Whether an opened parenthesis has digits only, as that of an area code. `(9 to 5)` has not.
+fn is_group(text: &str) -> bool {
+    text.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(')')
 }
 
 /// Whether a number may begin behind this text.
@@ -117,6 +123,8 @@ mod tests {
             ("Tel.: +49 (0)30 / 1234-567.", "+49 (0)30 / 1234-567", "tel:+49301234567"),
             ("(+1 (212) 555-0100)", "+1 (212) 555-0100", "tel:+12125550100"),
             ("Tel:0049 30 1234567, Ann", "0049 30 1234567", "tel:+49301234567"),
+            ("+49 30 1234567 (9 to 5)", "+49 30 1234567", "tel:+49301234567"),
+            ("+49 30 1234567 (9-5)", "+49 30 1234567", "tel:+49301234567"),
             ("+33\u{a0}1.23.45.67.89", "+33\u{a0}1.23.45.67.89", "tel:+33123456789"),
         ] {
             assert_eq!(numbers(text), [(number, href.to_owned())], "{text}");
