@@ -6,6 +6,7 @@ use url::Url;
 use crate::config::content::map_url::MapUrl;
 use crate::content::rich_text::Found;
 use crate::content::rich_text::links::find;
+use crate::text::domain_name::is_same_or_below;
 
 /// Where the buttons of a place lead to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -96,8 +97,7 @@ impl Place {
     /// What the only web address of a place is, with `rest` beside it.
     fn on_the_web(href: &str, rest: &str) -> Self {
         let Some((host, path)) = host_and_path(href) else { return Self::default() };
-        let is_at =
-            |known: &str| host == known || host.strip_suffix(known).is_some_and(|sub| sub.ends_with('.'));
+        let is_at = |known: &str| is_same_or_below(&host, known);
         if MAPS.iter().any(|(known, begin)| is_at(known) && path.starts_with(begin)) {
             return Self { join_url: None, map_url: Some(href.to_owned()) };
         }

@@ -1,5 +1,5 @@
-//! A mail address as people and programs write it: in a field of its own, within a text, or in the texts of JSON. Found whatever its
-//! capitals, blanks and the script of its domain are. Where texts are kept is left to `store::person`.
+//! A mail address as people and programs write it: in a field of its own, within a text, or in the texts of JSON. Found in any
+//! capitals, with blanks around it, and with its domain in any script. Where texts are kept is left to `store::person`.
 
 use serde_json::{Map, Value};
 

@@ -66,7 +66,7 @@ impl Client<'_> {
     }
 }
 
-/// Sends a notification in the flood. Nobody unsubscribes before its end: each has to get it once.
+/// Sends a notification in the flood. No person unsubscribes before its end: each has to get it once.
 pub fn beside_sending(run: &mut Run, system: System) {
     let people = run.size(1_000, 20_000);
     let scenario = with_links(run.setup(system, people)).build();

@@ -9,7 +9,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer;
 use serde_json::{Value, json};
-use testkit::http::{address_of, get_from_worker, send};
+use testkit::http::{address_of, get_from_worker, send, status};
 use testkit::process::Process;
 use testkit::scenario::Scenario;
 use testkit::scenario::builder::ScenarioBuilder;
@@ -65,7 +65,7 @@ fn post(address: SocketAddr, provider: &str, head: &str, body: &str) -> String {
     let length = body.len();
     let request =
         format!("POST /webhooks/{provider} HTTP/1.1\r\n{head}Content-Length: {length}\r\n\r\n{body}");
-    send(address, &request).get(9..12).unwrap_or_default().to_owned()
+    status(&send(address, &request)).to_owned()
 }
 
 impl Providers {

@@ -97,7 +97,7 @@ fn rows_of(stage: &Stage, system: System, participants: usize, elsewhere: Socket
     rows
 }
 
-/// A link of a mail to nobody.
+/// A link of a mail that no person has got.
 fn path() -> String {
     let token = UnsubscribeToken {
         address: AddressHash::from_bytes(&[7; 16]).unwrap(),

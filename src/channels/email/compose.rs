@@ -160,7 +160,7 @@ impl Composer {
         let message_id = format!("<{key}{suffix}");
         let encode = |part| self.parts.encode(notification.id, &content.language, part);
         let parts: Vec<EncodedPart> = content.parts.into_iter().map(encode).collect();
-        let boundary = boundary(key, &parts);
+        let boundary = boundary(&key, &parts);
         let calendar = content
             .calendar
             .as_ref()
@@ -178,7 +178,7 @@ impl Composer {
         mail.line_of(&["Message-ID: ", &message_id]);
         if self.tells_postmark {
             // Postmark has Message-IDs of its own, and returns this in its reports. Its limit is 80 characters.
-            mail.line_of(&["X-PM-Metadata-fanmail: ", &id.to_string(), ".", &self.tag]);
+            mail.line_of(&["X-PM-Metadata-fanmail: ", &key, ".", &self.tag]);
         }
         let of_notification = notification.encoded(&self.tag, &self.domain);
         mail.lines(&of_notification.thread_lines(participant, &self.suffix));
@@ -235,11 +235,11 @@ fn append_type(subtype: &str, boundary: &str, mail: &mut DotStuffed) {
 
 /// A boundary that is the same on every attempt and that no part contains, also not as [`OUTER`], whatever the description of the event
 /// says.
-fn boundary(key: String, parts: &[EncodedPart]) -> String {
+fn boundary(key: &str, parts: &[EncodedPart]) -> String {
     let is_taken = |id: &String| parts.iter().any(|part| part.contains(id));
     let numbered = (1_u32..).map(|number| format!("{key}_{number}"));
-    let id = iter::once(key.clone()).chain(numbered).find(|id| !is_taken(id));
-    format!("=_{}", id.unwrap_or(key))
+    let id = iter::once(key.to_owned()).chain(numbered).find(|id| !is_taken(id));
+    format!("=_{}", id.as_deref().unwrap_or(key))
 }
 
 #[cfg(test)]

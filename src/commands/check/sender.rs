@@ -25,7 +25,7 @@ const PORT: u16 = 53;
 /// Whom to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskDns {
-    /// Nobody.
+    /// No server.
     Never,
     /// The servers of `/etc/resolv.conf`, about names that are public.
     System,
@@ -182,8 +182,10 @@ impl<'a> Sender<'a> {
             report.facts.push("signing is left to the relay".to_owned());
             return;
         };
-        for key in dkim.keys.iter().filter(|_| self.is_asked(&dkim.domain)) {
-            unknown.tell(dkim::check(dkim, key, dns, report));
+        if self.is_asked(&dkim.domain) {
+            for key in &dkim.keys {
+                unknown.tell(dkim::check(dkim, key, dns, report));
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use openssl::pkey::{PKey, Private};
 
 use crate::config::reader::Reader;
+use crate::text::domain_name::is_same_or_below;
 
 /// The variables of a selector and its key. Two signatures are for verifiers that know only one of the two algorithms.
 const VARIABLES: [[&str; 2]; 2] =
@@ -193,10 +194,7 @@ fn too_readable(variable: &str, path: &str) -> Option<String> {
 /// A warning about a signature that does not count for DMARC: the domains have to be the same, or of one organisation (RFC 7489
 /// section 3.1.1). What an organisation is only a list of public suffixes knows; here, one of the two has to be below the other.
 fn not_aligned(domain: &str, from: &str) -> Option<String> {
-    let is_below = |domain: &str, other: &str| {
-        domain.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    (!is_below(domain, from) && !is_below(from, domain)).then(|| {
+    (!is_same_or_below(domain, from) && !is_same_or_below(from, domain)).then(|| {
         format!(
             "DKIM_DOMAIN is {domain}, but FROM_EMAIL is at {from}: such a signature does not count for DMARC (alignment, RFC 7489 \
              section 3.1.1), unless both belong to one organisation's domain; set DKIM_DOMAIN={from}, or leave it out"

@@ -1,4 +1,4 @@
-//! Bounds how many pieces a text has. Each costs bytes in HTML, whatever words it has.
+//! Bounds how many pieces a text has. Each costs bytes in HTML, also one of few words.
 
 use crate::content::rich_text::{RichText, Run};
 

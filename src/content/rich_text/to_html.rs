@@ -6,7 +6,7 @@ use crate::content::rich_text::{Block, BlockKind, RichText, Run};
 
 const PARAGRAPH: &str = "margin:0 0 14px";
 const LAST_PARAGRAPH: &str = "margin:0";
-// The same on both sides, for text from right to left. Words begin where their bullets stand, whatever the layout around them is. Mail
+// The same on both sides, for text from right to left. Words begin where their bullets stand, in a mirrored layout, too. Mail
 // programs that do not know "start" do not know dir="auto" either: there, both follow the layout.
 const LIST: &str = "margin:0 0 14px;padding:0 22px;text-align:start";
 const INNER_LIST: &str = "margin:0;padding:0 22px;text-align:start";

@@ -1,4 +1,4 @@
-//! Whether somebody's own template has words in it, which are in one language. Words that it takes from the texts are left to
+//! Whether a template of the operator's own has words in it, which are in one language. Words that it takes from the texts are left to
 //! `template_set`.
 
 use crate::content::catalogue::embedded;
@@ -6,7 +6,7 @@ use crate::content::catalogue::source::{Origin, Source};
 use crate::content::check::names::names;
 use crate::content::view;
 
-/// A template of somebody's own that has words in it and takes none from the texts: it is from before there were texts, or for one
+/// A template of the operator's own that has words in it and takes none from the texts: it is from before there were texts, or for one
 /// language. One that is as it was exported, or that only puts values together, is for all languages.
 pub(crate) fn has_own_words(source: &Source) -> bool {
     let is_built_in = || embedded().any(|(name, text)| name == source.name && text == source.text);

@@ -102,7 +102,7 @@ impl SnsHttps {
         let (sender, receiver) = oneshot::channel();
         // The threads for blocking calls are those of the database. One that panics ends a request only, by its name.
         let started = thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
-            // Nobody waits for it any more if the request was given up.
+            // The request that waited for it may have been given up.
             sender.send(get(&agent, &address)).ok();
         });
         let answer = match started {

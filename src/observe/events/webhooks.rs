@@ -26,7 +26,7 @@ pub fn subscribed(topic: &str) {
     log::info!("webhooks: the topic {topic} of SNS posts what becomes of mails from now on");
 }
 
-/// Somebody has ended the subscription.
+/// The subscription was ended at the provider.
 pub fn unsubscribed(topic: &str) {
     log::warn!("webhooks: the topic {topic} of SNS does not post any more: its subscription was ended");
 }

@@ -1,4 +1,4 @@
-//! What stays of a message that was for a person who is erased, and for nobody else: what fanmail needs to show the notification.
+//! What stays of a message that was for an erased person alone: what fanmail needs to show the notification.
 
 use serde_json::{Value, json};
 

@@ -55,7 +55,7 @@ fn is_needed(entry: &Entry, is_leased: bool) -> bool {
     (is_leased && entry.outcome.is_none()) || (is_open && is_listing)
 }
 
-/// Nobody is sending the mail, and nobody will.
+/// No worker is sending the mail, and none will.
 fn skip_if_undecided(connection: &mut AnyConnection, entry: &Entry, lease: Option<Lease>) -> QueryResult<()> {
     let Some(lease) = lease.filter(|_| entry.outcome.is_none()) else { return Ok(()) };
     let deferrals = entry.deferral.as_ref().map_or(0, |deferral| deferral.tries.unsigned_abs());
@@ -69,7 +69,7 @@ fn skip_if_undecided(connection: &mut AnyConnection, entry: &Entry, lease: Optio
     insert_outcomes(connection, &[outcome]).map(drop)
 }
 
-/// Empties the row, which still counts. Of a message that was for nobody else, also what it says.
+/// Empties the row, which still counts. Of a message that was for this person alone, also what it says.
 fn erase_recipient(connection: &mut AnyConnection, entry: &Entry) -> QueryResult<()> {
     let Place { notification_id, participant_id } = entry.place;
     let none = None::<String>;

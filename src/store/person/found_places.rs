@@ -53,7 +53,7 @@ impl Store {
         Ok(found)
     }
 
-    /// The participants with this key, whatever their event is.
+    /// The participants with this key, of any event.
     fn find_number(&self, key: ParticipantId, own: &mut BTreeSet<Place>) -> Result<(), StoreError> {
         let mut after = NotificationId::MIN;
         loop {

@@ -18,7 +18,7 @@ pub(super) struct Domains<'a> {
     pub from: &'a str,
     /// In the envelope.
     pub envelope: &'a str,
-    /// That of fanmail's signatures; `None`: the relay signs, or nobody.
+    /// That of fanmail's signatures; `None`: the relay signs, or no program does.
     pub signed_by: Option<&'a str>,
 }
 
@@ -104,7 +104,7 @@ fn find<'a>(domain: &'a str, dns: &dyn Dns) -> Result<Option<(&'a str, Vec<Strin
         }
         let mut records = dns.texts(&format!("_dmarc.{at}"))?.found;
         records.retain(|record| is_dmarc(record));
-        // That of a registry (RFC 9091) is for names that nobody has registered.
+        // That of a registry (RFC 9091) is for names that are not registered.
         if !records.is_empty() && (at == domain || word(&records[0], "psd").as_deref() != Some("y")) {
             return Ok(Some((at, records)));
         }
@@ -132,7 +132,7 @@ impl Policy {
     }
 }
 
-/// Whether somebody gets the reports of receivers. Another organisation has to agree to get them (section 7.1).
+/// Whether the reports of receivers arrive somewhere. Another organisation has to agree to get them (section 7.1).
 fn check_reports(holder: &str, record: &str, dns: &dyn Dns, report: &mut Report) -> Result<(), DnsError> {
     let Some(addresses) = value(record, "rua").filter(|addresses| !addresses.is_empty()) else {
         report.notes.push(format!(

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::domain::address;
+use crate::text::domain_name::is_same_or_below;
 
 /// Names that the public DNS never has (RFC 2606, RFC 6761, RFC 6762, RFC 8375), and `internal`, which ICANN has set aside.
 const NOT_PUBLIC: [&str; 11] = [
@@ -94,12 +95,10 @@ pub(super) fn is_literal(domain: &str) -> bool {
 /// For the domain of a mail provider: whether this relay is one of the provider's own. `None` for any other domain.
 pub(super) fn provider(domain: &str, relay: Option<&str>) -> Option<bool> {
     let (_, own) = PROVIDERS.iter().find(|(name, _)| *name == domain)?;
-    let is_own = |relay: &str| is_same_or_below(&relay.to_ascii_lowercase(), own) || is_microsoft(own, relay);
-    Some(relay.is_some_and(is_own))
-}
-
-fn is_microsoft(own: &str, relay: &str) -> bool {
-    own == "outlook.com" && is_same_or_below(&relay.to_ascii_lowercase(), "office365.com")
+    let relay = relay.map(str::to_ascii_lowercase);
+    // Microsoft has relays at two domains.
+    let is_microsoft = |relay: &str| *own == "outlook.com" && is_same_or_below(relay, "office365.com");
+    Some(relay.is_some_and(|relay| is_same_or_below(&relay, own) || is_microsoft(&relay)))
 }
 
 /// Whether two domains belong to one organisation, which relaxed alignment asks (RFC 7489 section 3.1).
@@ -110,10 +109,6 @@ pub(super) fn is_one_organisation(one: &str, other: &str) -> bool {
         let is_of_country = one.rsplit('.').next().is_some_and(|top| top.len() == 2);
         same >= if is_of_country && REGISTRIES.contains(&second) { 3 } else { 2 }
     }
-}
-
-fn is_same_or_below(domain: &str, other: &str) -> bool {
-    domain.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ pub fn what_waits_is_skipped_and_what_a_worker_sends_is_left(store: &Store) {
         assert!(tally.adds_up() && tally.skipped == 1 && tally.deferred == 0, "{tally:?}");
     }
     assert_eq!(count(store, "deliveries WHERE status = 'skipped' AND detail = 'erased'"), 2);
-    // A worker that goes on skips nobody twice, and a retry finds nobody.
+    // A worker that goes on skips no person twice, and a retry finds none.
     decide(store, lease, &sending, 1, Status::Sent);
     assert_eq!(store.tally(&sending).unwrap().skipped, 1);
     let left = store.find_participants(&sending, &[ParticipantId(1), ParticipantId(2)]).unwrap();
