@@ -15,7 +15,7 @@ use crate::bounces::report::Report;
 use crate::bounces::status_code::StatusCode;
 use crate::domain::address_hash::AddressKey;
 use crate::domain::bounce_result::BounceResult;
-use crate::domain::bounce_token::{BounceKey, BounceToken, HASH_PREFIX};
+use crate::domain::bounce_token::{BounceKey, BounceToken};
 use crate::domain::mail_id::MailId;
 use crate::domain::suppression::SuppressionSource;
 use crate::store::Store;
@@ -63,12 +63,7 @@ impl OwnMails {
         by_sender.or_else(|| {
             let id = MailId::read(report.message_id.as_deref()?, &self.tag)?;
             let hash = report.address.as_deref().and_then(|address| self.address_key.hash(bare(address)));
-            let mut address = [0; HASH_PREFIX];
-            if let Some(hash) = hash {
-                address.copy_from_slice(&hash.as_bytes()[..HASH_PREFIX]);
-            }
-            let MailId { notification_id, participant_id } = id;
-            Some(BounceToken { notification_id, participant_id, address })
+            Some(BounceToken::new(id.notification_id, id.participant_id, hash))
         })
     }
 

@@ -2,7 +2,7 @@
 //! only this installation can make. Finding it in a mail that comes back is left to `bounces`.
 
 use crate::config::email::bounce_address::LOCAL_PART_MAX;
-use crate::domain::address_hash::AddressKey;
+use crate::domain::address_hash::{AddressHash, AddressKey};
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::hmac::{HmacKey, are_equal};
 
@@ -53,6 +53,20 @@ pub struct BounceToken {
 pub struct Forged;
 
 impl BounceToken {
+    /// The token of a mail to the address with this hash. Without one, no address is told.
+    #[must_use]
+    pub fn new(
+        notification_id: NotificationId,
+        participant_id: ParticipantId,
+        hash: Option<AddressHash>,
+    ) -> Self {
+        let mut address = [0; HASH_PREFIX];
+        if let Some(hash) = hash {
+            address.copy_from_slice(&hash.as_bytes()[..HASH_PREFIX]);
+        }
+        Self { notification_id, participant_id, address }
+    }
+
     /// The text behind the `+`, of small letters and digits.
     #[must_use]
     pub fn to_text(self, key: &BounceKey) -> String {

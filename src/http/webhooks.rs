@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::bounces::providers::{self, OwnMails, ProviderReport};
-use crate::config::email::webhooks::WebhookConfig;
+use crate::config::email::webhooks::{Provider, WebhookConfig};
 use crate::http::client::{Peer, client_address};
 use crate::http::database::RequestDatabase;
 use crate::http::rate_limit::{Allowance, RateLimit};
@@ -49,34 +49,6 @@ const ALL: Allowance = Allowance { burst: 1000.0, per_second: 100.0 };
 const TIMEOUT: Duration = Duration::from_secs(9);
 /// Refusals within this time of one that was logged are only counted.
 const QUIET: Duration = Duration::from_secs(60);
-
-/// Who posts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Provider {
-    Ses,
-    Postmark,
-    SendGrid,
-    Mailgun,
-}
-
-impl Provider {
-    /// The one with this path.
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Ses, Self::Postmark, Self::SendGrid, Self::Mailgun]
-            .into_iter()
-            .find(|provider| provider.word() == word)
-    }
-
-    /// Its path.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Ses => "ses",
-            Self::Postmark => "postmark",
-            Self::SendGrid => "sendgrid",
-            Self::Mailgun => "mailgun",
-        }
-    }
-}
 
 /// What takes such reports. Cheap to clone.
 #[derive(Clone)]
@@ -128,10 +100,8 @@ impl Webhooks {
 
     /// A route for each provider whose variable is set.
     pub fn routes(self) -> Router {
-        let known = |name: &'static str| Provider::from_word(name);
-        let providers: Vec<Provider> = self.inner.config.providers().into_iter().filter_map(known).collect();
         let mut router = Router::new();
-        for provider in providers {
+        for provider in self.inner.config.providers() {
             let answer = move |State(webhooks): State<Self>, Extension(peer), headers, body| async move {
                 webhooks.inner.answer(provider, peer, headers, body).await
             };
@@ -236,9 +206,13 @@ impl Inner {
     async fn record(&self, provider: Provider, reports: Vec<ProviderReport>) -> Result<bool, Refusal> {
         let own = Arc::clone(&self.own);
         let asked = self.database.ask(move |store| {
-            let known = own.get().cloned();
-            let known = known.map_or_else(|| OwnMails::load(store), Ok)?;
-            providers::take(store, own.get_or_init(|| known), reports)
+            let own = if let Some(known) = own.get() {
+                known
+            } else {
+                let loaded = OwnMails::load(store)?;
+                own.get_or_init(|| loaded)
+            };
+            providers::take(store, own, reports)
         });
         let taken = asked.await.map_err(|_| Refusal::Unavailable)?;
         let number = taken.counts.values().map(|(number, _)| u64::from(*number)).sum();

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::bounce_token::HASH_PREFIX;
 use crate::domain::ids::{NotificationId, ParticipantId};
 
 /// The code and the severity of a bounce, `complaint: KIND`, or `-`.

@@ -1,8 +1,6 @@
 //! `WEBHOOK_…`: whose reports about mails are taken over HTTP, and what shows that they are theirs. Each provider has one variable, and
 //! none is believed without it.
 
-use std::fmt;
-
 use openssl::base64::decode_block;
 use openssl::pkey::{PKey, Public};
 
@@ -47,18 +45,19 @@ impl TopicArn {
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let &["arn", partition, "sns", region, account, name] = parts.as_slice() else { return None };
-        let is_word = |word: &str, others: &[u8]| {
-            let is_known = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
-            (1..=256).contains(&word.len()) && word.bytes().all(is_known)
-        };
+        let is_name = (1..=256).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         // The region becomes a part of a host name.
         let is_region = region.len() <= 32
             && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
         let is_in_china = partition == "aws-cn";
         let is_partition = is_in_china || ["aws", "aws-us-gov"].contains(&partition);
-        (is_partition && is_region && !region.is_empty() && is_account && is_word(name, b"-_."))
-            .then(|| Self { text: text.to_owned(), region: region.to_owned(), is_in_china })
+        (is_partition && is_region && !region.is_empty() && is_account && is_name).then(|| Self {
+            text: text.to_owned(),
+            region: region.to_owned(),
+            is_in_china,
+        })
     }
 
     /// As AWS writes it.
@@ -72,12 +71,6 @@ impl TopicArn {
     pub fn host(&self) -> String {
         let end = if self.is_in_china { ".cn" } else { "" };
         format!("sns.{}.amazonaws.com{end}", self.region)
-    }
-}
-
-impl fmt::Display for TopicArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }
 
@@ -103,18 +96,44 @@ impl WebhookConfig {
         }
     }
 
-    /// The providers whose reports are taken, as their paths name them.
+    /// The providers whose reports are taken.
     #[must_use]
-    pub fn providers(&self) -> Vec<&'static str> {
+    pub fn providers(&self) -> Vec<Provider> {
         [
-            ("ses", !self.ses_topics.is_empty()),
-            ("postmark", !self.postmark_secrets.is_empty()),
-            ("sendgrid", !self.sendgrid_keys.is_empty()),
-            ("mailgun", !self.mailgun_keys.is_empty()),
+            (Provider::Ses, !self.ses_topics.is_empty()),
+            (Provider::Postmark, !self.postmark_secrets.is_empty()),
+            (Provider::SendGrid, !self.sendgrid_keys.is_empty()),
+            (Provider::Mailgun, !self.mailgun_keys.is_empty()),
         ]
         .into_iter()
-        .filter_map(|(name, is_set)| is_set.then_some(name))
+        .filter_map(|(provider, is_set)| is_set.then_some(provider))
         .collect()
+    }
+}
+
+/// Who posts reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Amazon SES, through SNS.
+    Ses,
+    /// Postmark.
+    Postmark,
+    /// SendGrid.
+    SendGrid,
+    /// Mailgun.
+    Mailgun,
+}
+
+impl Provider {
+    /// Its path.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ses => "ses",
+            Self::Postmark => "postmark",
+            Self::SendGrid => "sendgrid",
+            Self::Mailgun => "mailgun",
+        }
     }
 }
 
@@ -184,7 +203,10 @@ mod tests {
             ("WEBHOOK_MAILGUN_KEY", "short"),
         ])
         .unwrap();
-        assert_eq!(all.providers(), ["ses", "postmark", "sendgrid", "mailgun"]);
+        assert_eq!(
+            all.providers().iter().map(|one| one.word()).collect::<Vec<_>>(),
+            ["ses", "postmark", "sendgrid", "mailgun"]
+        );
         assert_eq!((all.ses_topics.len(), all.postmark_secrets.len(), all.sendgrid_keys.len()), (2, 2, 2));
         let shown = format!("{all:?}");
         assert!(!shown.contains(secret) && !shown.contains("short"), "{shown}");

@@ -63,15 +63,13 @@ impl From<Malformed> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let text = format!("not taken: {self}\n");
-        match self {
-            Self::Unauthorized => {
-                (self.status(), [(WWW_AUTHENTICATE, "Basic realm=\"fanmail\"")], text).into_response()
+        let (status, text) = (self.status(), format!("not taken: {self}\n"));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                (status, [(WWW_AUTHENTICATE, "Basic realm=\"fanmail\"")], text).into_response()
             }
-            Self::TooMany | Self::Unavailable | Self::Late | Self::NotYet | Self::NoCertificate => {
-                (self.status(), [(RETRY_AFTER, "60")], text).into_response()
-            }
-            _ => (self.status(), text).into_response(),
+            StatusCode::SERVICE_UNAVAILABLE => (status, [(RETRY_AFTER, "60")], text).into_response(),
+            _ => (status, text).into_response(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::email::EmailConfig;
 use crate::domain::address_hash::{AddressHash, AddressKey};
-use crate::domain::bounce_token::{BounceKey, BounceToken, HASH_PREFIX};
+use crate::domain::bounce_token::{BounceKey, BounceToken};
 use crate::domain::ids::{NotificationId, ParticipantId};
 
 /// Makes envelope senders.
@@ -34,11 +34,7 @@ impl EnvelopeSender {
         hash: Option<AddressHash>,
     ) -> Arc<str> {
         let Some(key) = &self.key else { return Arc::clone(&self.plain) };
-        let mut address = [0; HASH_PREFIX];
-        if let Some(hash) = hash {
-            address.copy_from_slice(&hash.as_bytes()[..HASH_PREFIX]);
-        }
-        let token = BounceToken { notification_id, participant_id, address }.to_text(key);
+        let token = BounceToken::new(notification_id, participant_id, hash).to_text(key);
         let (local, domain) = self.plain.rsplit_once('@').unwrap_or((&self.plain, "localhost"));
         [local, "+", &token, "@", domain].concat().into()
     }

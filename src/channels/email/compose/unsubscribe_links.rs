@@ -24,8 +24,8 @@ impl UnsubscribeLinks {
         Self { url: config.url.clone(), keys }
     }
 
-    /// The link for a participant who gets such a mail at the address with this hash. `None` for a cancellation: people have to know of it, and stop
-    /// them on the page of another link if they want to.
+    /// The link for a participant who gets such a mail at the address with this hash. `None` for a cancellation: people have to know of it,
+    /// and stop them on the page of another link if they want to.
     pub(crate) fn link(
         &self,
         kind: Kind,
