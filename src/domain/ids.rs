@@ -113,11 +113,16 @@ number! {
 }
 
 impl ParticipantId {
-    /// The smallest key behind `after`; without one the smallest of all. Behind the largest key there is none: then this is the
-    /// largest key.
+    /// The smallest key behind `after`; without one the smallest of all. `None` behind the largest key.
+    #[must_use]
+    pub fn first_behind(after: Option<Self>) -> Option<Self> {
+        after.map_or(Some(Self::MIN), |Self(id)| id.checked_add(1).map(Self))
+    }
+
+    /// The same, where a page that begins with the largest key again does no harm.
     #[must_use]
     pub fn first_after(after: Option<Self>) -> Self {
-        after.map_or(Self::MIN, |Self(id)| Self(id.saturating_add(1)))
+        Self::first_behind(after).unwrap_or(Self::MAX)
     }
 }
 number! {

@@ -21,6 +21,9 @@ pub mod outbox_rows;
 /// Rows that one statement reads.
 pub(crate) const ROWS_PER_PAGE: u32 = 500;
 
+/// Before the first recipient of the first notification.
+pub const START: Place = Place { notification_id: NotificationId::MIN, participant_id: ParticipantId::MIN };
+
 /// A person, by an address and by the keys that the application has for it.
 #[derive(Debug, Clone)]
 pub struct Person {

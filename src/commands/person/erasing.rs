@@ -14,8 +14,8 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::person::erasing::{ErasureRun, PLACES_PER_STEP};
 use crate::store::person::erasures::{Erased, ErasedRows};
-use crate::store::person::mentions::{MentionTable, START};
-use crate::store::person::{Person, Place};
+use crate::store::person::mentions::MentionTable;
+use crate::store::person::{Person, Place, START};
 use crate::text::count::count;
 
 /// Longest name of who runs it, in characters.

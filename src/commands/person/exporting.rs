@@ -12,8 +12,8 @@ use crate::commands::person::arguments::PersonArgs;
 use crate::commands::person::export_document as document;
 use crate::commands::person::listing;
 use crate::store::Store;
-use crate::store::person::mentions::{MentionTable, START};
-use crate::store::person::{Person, Place};
+use crate::store::person::mentions::MentionTable;
+use crate::store::person::{Person, Place, START};
 use crate::store::suppressions::SuppressionFilter;
 
 /// Recipients that are read at once.

@@ -46,10 +46,7 @@ impl Store {
         after: Option<ParticipantId>,
         limit: u32,
     ) -> Result<Vec<(Failure, Option<String>)>, StoreError> {
-        if after == Some(ParticipantId::MAX) {
-            return Ok(Vec::new());
-        }
-        let first = ParticipantId::first_after(after);
+        let Some(first) = ParticipantId::first_behind(after) else { return Ok(Vec::new()) };
         self.run("read who failed", |connection| {
             let mut failed = deliveries::table
                 .filter(deliveries::notification_id.eq(notification.id))

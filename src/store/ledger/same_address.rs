@@ -99,11 +99,7 @@ impl Store {
         after: impl Into<Option<ParticipantId>>,
         limit: u32,
     ) -> Result<Vec<SkippedForAddress>, StoreError> {
-        let after = after.into();
-        if after == Some(ParticipantId::MAX) {
-            return Ok(Vec::new());
-        }
-        let first = ParticipantId::first_after(after);
+        let Some(first) = ParticipantId::first_behind(after.into()) else { return Ok(Vec::new()) };
         self.run("read who was skipped because of their address", |connection| {
             let rows: Vec<Row> = of_notification(notification_id)
                 .filter(deliveries::participant_id.ge(first))

@@ -126,12 +126,10 @@ fn read_skipped(
     details: &[&str],
     after: Option<ParticipantId>,
 ) -> QueryResult<Vec<ParticipantId>> {
-    if after == Some(ParticipantId::MAX) {
-        return Ok(Vec::new());
-    }
+    let Some(first) = ParticipantId::first_behind(after) else { return Ok(Vec::new()) };
     deliveries::table
         .filter(deliveries::notification_id.eq(notification_id))
-        .filter(deliveries::participant_id.ge(ParticipantId::first_after(after)))
+        .filter(deliveries::participant_id.ge(first))
         .filter(deliveries::status.eq(Status::Skipped.as_str()))
         .filter(deliveries::detail.eq_any(details))
         .select(deliveries::participant_id)

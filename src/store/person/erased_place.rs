@@ -1,5 +1,6 @@
 //! Erases one recipient of one notification who is the person, in a write transaction of the caller.
 
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::domain::audience::Listing;
@@ -25,12 +26,9 @@ pub(super) fn erase_place(connection: &mut AnyConnection, place: Place, writes: 
         None
     };
     let entry = read_entry(connection, place)?;
-    let now = dispatch::clock(connection)?;
-    let is_leased = |one: &NotificationEntry| one.lease_until.is_some_and(|until| until > now);
-    let is_leased = entry.notification.as_ref().is_some_and(is_leased);
     let mut erased = Erased::default();
     if entry.recipient.as_ref().is_some_and(|row| !row.is_empty()) {
-        if is_needed(&entry, is_leased) {
+        if is_needed(&entry, dispatch::clock(connection)?) {
             erased.left += 1;
             return Ok(erased);
         }
@@ -46,8 +44,9 @@ pub(super) fn erase_place(connection: &mut AnyConnection, place: Place, writes: 
 
 /// Whether a worker still needs the row of the recipient: it may be sending the mail, or goes on behind the last key of a list that is not
 /// complete.
-fn is_needed(entry: &Entry, is_leased: bool) -> bool {
+fn is_needed(entry: &Entry, now: NaiveDateTime) -> bool {
     let Some(notification) = &entry.notification else { return false };
+    let is_leased = notification.lease_until.is_some_and(|until| until > now);
     let is_open = NotificationState::UNDECIDED.contains(&notification.state.as_str());
     let is_listing = notification.audience == "recipients"
         && !matches!(Listing::from_end(notification.max_participant_id), Listing::Frozen(_));
@@ -85,13 +84,16 @@ fn erase_recipient(connection: &mut AnyConnection, entry: &Entry) -> QueryResult
     let Some(NotificationEntry { audience, content: Some(content), .. }) = &entry.notification else {
         return Ok(());
     };
+    if audience != "given" {
+        return Ok(());
+    }
     let other: Option<ParticipantId> = recipients::table
         .filter(recipients::notification_id.eq(notification_id))
         .filter(recipients::user_key.is_not_null().or(recipients::email.is_not_null()))
         .select(recipients::id)
         .first(connection)
         .optional()?;
-    if audience == "given" && other.is_none() {
+    if other.is_none() {
         diesel::update(notifications::table.find(notification_id))
             .set(notifications::content.eq(erased_content(content)))
             .execute(connection)?;

@@ -12,7 +12,7 @@ use crate::store::backend::any::AnyConnection;
 use crate::store::backend::statement::Statement;
 use crate::store::error::StoreError;
 use crate::store::ledger::tally::of_event;
-use crate::store::person::{FormerKeys, Person, Place, ROWS_PER_PAGE};
+use crate::store::person::{FormerKeys, Person, Place, ROWS_PER_PAGE, START};
 use crate::store::schema::{INSERT_ROWS, deferrals, deliveries, notifications, recipients};
 
 /// Recipients who are found.
@@ -75,7 +75,7 @@ impl Store {
 
     fn find_recipients(&self, person: &Person, found: &mut FoundPlaces) -> Result<(), StoreError> {
         let search = Search::new(person);
-        let mut after = Place { notification_id: NotificationId::MIN, participant_id: ParticipantId::MIN };
+        let mut after = START;
         loop {
             let (rows, audiences) = self.run("look for an address among the recipients", |connection| {
                 let rows: Vec<Values> = search.statement(after).load(connection)?;

@@ -94,9 +94,6 @@ impl MentionColumn {
     }
 }
 
-/// Before the first row.
-pub const START: Place = Place { notification_id: NotificationId::MIN, participant_id: ParticipantId::MIN };
-
 impl Store {
     /// The texts with the address behind a row of the table.
     ///

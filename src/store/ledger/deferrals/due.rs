@@ -55,10 +55,7 @@ pub(crate) fn find_due_page(
     after: Option<ParticipantId>,
     limit: usize,
 ) -> QueryResult<Vec<Columns>> {
-    if after == Some(ParticipantId::MAX) {
-        return Ok(Vec::new());
-    }
-    let first = ParticipantId::first_after(after);
+    let Some(first) = ParticipantId::first_behind(after) else { return Ok(Vec::new()) };
     let longest_due = find_longest_due(connection, clock)?;
     let of_page =
         longest_due.iter().filter(|(id, participant_id)| *id == notification_id && *participant_id >= first);

@@ -110,20 +110,28 @@ pub(super) fn delete_outbox_rows(
     diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection)
 }
 
-/// How many soft bounces count no more, and how many erasures need not be known any more. Suppressions are never purged.
+/// Soft bounces that count no more.
+#[diesel::dsl::auto_type]
+fn old_soft_bounces(now: NaiveDateTime) -> _ {
+    let until: NaiveDateTime = now - SOFT_FOR;
+    soft_bounces::table.filter(soft_bounces::reported_at.lt(until))
+}
+
+/// Erasures that need not be known any more.
+#[diesel::dsl::auto_type]
+fn old_erasures(before: NaiveDateTime, now: NaiveDateTime) -> _ {
+    let until: NaiveDateTime = before.min(now - KEPT_FOR);
+    erasures::table.filter(erasures::begun_at.lt(until))
+}
+
+/// How many there are of both. Suppressions are never purged.
 pub(super) fn count_old_records(
     connection: &mut AnyConnection,
     before: NaiveDateTime,
 ) -> QueryResult<(u64, u64)> {
     let now = dispatch::clock(connection)?;
-    let soft_bounces: i64 = soft_bounces::table
-        .filter(soft_bounces::reported_at.lt(now - SOFT_FOR))
-        .count()
-        .get_result(connection)?;
-    let erasures: i64 = erasures::table
-        .filter(erasures::begun_at.lt(before.min(now - KEPT_FOR)))
-        .count()
-        .get_result(connection)?;
+    let soft_bounces: i64 = old_soft_bounces(now).count().get_result(connection)?;
+    let erasures: i64 = old_erasures(before, now).count().get_result(connection)?;
     Ok((soft_bounces.unsigned_abs(), erasures.unsigned_abs()))
 }
 
@@ -133,9 +141,7 @@ pub(super) fn delete_old_records(
     before: NaiveDateTime,
 ) -> QueryResult<(u64, u64)> {
     let now = dispatch::clock(connection)?;
-    let old = soft_bounces::table.filter(soft_bounces::reported_at.lt(now - SOFT_FOR));
-    let soft_bounces = diesel::delete(old).execute(connection)?;
-    let old = erasures::table.filter(erasures::begun_at.lt(before.min(now - KEPT_FOR)));
-    let erasures = diesel::delete(old).execute(connection)?;
+    let soft_bounces = diesel::delete(old_soft_bounces(now)).execute(connection)?;
+    let erasures = diesel::delete(old_erasures(before, now)).execute(connection)?;
     Ok((soft_bounces as u64, erasures as u64))
 }
