@@ -20,6 +20,7 @@ pub mod broker;
 pub mod calendar;
 pub mod certificates;
 pub mod cleanup;
+pub mod clients;
 pub mod database;
 pub mod database_proxy;
 pub mod dkim;

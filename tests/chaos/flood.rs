@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 
 use fastrand::Rng;
 
@@ -13,6 +12,7 @@ use crate::run::Run;
 use crate::unsubscribing::{press, send_links, with_links};
 use crate::wanted::Wanted;
 use crate::workers::Workers;
+use testkit::clients::beside;
 use testkit::http::{form_request, get, status, try_send};
 use testkit::process::peak_memory;
 use testkit::scenario::EVENT;
@@ -74,25 +74,15 @@ pub fn beside_sending(run: &mut Run, system: System) {
     let paths = send_links(&scenario, &mut workers, &Wanted::new(&scenario, 2));
     let address = workers.address(0);
     let memory = peak_memory(workers.process(0));
-    let (is_over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        // Also when a check fails: the scope waits for the clients.
-        let end = End(&is_over);
-        for _ in 0..CLIENTS {
-            let mut client = Client {
-                random: Rng::with_seed(run.random.u64(..)),
-                address,
-                paths: &paths,
-                held: VecDeque::new(),
-            };
-            let (is_over, requests) = (&is_over, &requests);
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    client.send();
-                    requests.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
+    let clients: Vec<Client<'_>> = (0..CLIENTS)
+        .map(|_| Client {
+            random: Rng::with_seed(run.random.u64(..)),
+            address,
+            paths: &paths,
+            held: VecDeque::new(),
+        })
+        .collect();
+    beside(clients.into_iter().map(|mut client| move || client.send()), |requests| {
         workers.wait_until("requests", |_| requests.load(Ordering::Relaxed) >= BEFORE);
         Way::Queue.send(&scenario, &[of_event("UPDATED", EVENT, Ids::With)]);
         workers.wait_until("the mails, and answers of the server", |workers| {
@@ -100,7 +90,6 @@ pub fn beside_sending(run: &mut Run, system: System) {
             workers.newest_is_acked(2)
         });
         press(&mut workers, &paths[0], 0, "List-Unsubscribe=One-Click");
-        drop(end);
     });
     assert_eq!(scenario.ledger.count("suppressions"), 1, "no forged link has changed anything");
     let more = peak_memory(workers.process(0)) - memory;
@@ -109,13 +98,4 @@ pub fn beside_sending(run: &mut Run, system: System) {
     let crashes = workers.finish(2);
     assert_eq!(crashes, 0);
     run.check(&scenario, 2, crashes);
-}
-
-/// Ends the clients when it is dropped.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -16,14 +16,15 @@ use testkit::smtp::log::{BodyReply, ReceivedMail};
 use testkit::system::System;
 
 /// A Maildir of mails that came back.
-struct Returned<'scenario> {
+pub struct Returned<'scenario> {
     scenario: &'scenario Scenario,
     folder: PathBuf,
     count: usize,
 }
 
 impl<'scenario> Returned<'scenario> {
-    fn new(scenario: &'scenario Scenario) -> Self {
+    /// An empty one.
+    pub fn new(scenario: &'scenario Scenario) -> Self {
         let folder = scenario.path("Maildir");
         for name in ["new", "cur"] {
             fs::create_dir_all(folder.join(name)).unwrap();
@@ -31,7 +32,8 @@ impl<'scenario> Returned<'scenario> {
         Self { scenario, folder, count: 0 }
     }
 
-    fn add(&mut self, sender: &str) {
+    /// A mail comes back to this envelope sender.
+    pub fn add(&mut self, sender: &str) {
         let file = self.folder.join("new").join(format!("{:06}", self.count));
         self.count += 1;
         fs::write(file, dsn(sender, "5.1.1")).unwrap();
@@ -42,7 +44,8 @@ impl<'scenario> Returned<'scenario> {
         fs::read_dir(self.folder.join("new")).unwrap().count()
     }
 
-    fn read(&self) {
+    /// Runs `fanmail bounces` to its end.
+    pub fn read(&self) {
         self.scenario.run_ok(&["bounces", "--maildir", self.folder.to_str().unwrap()]);
     }
 

@@ -1,14 +1,15 @@
 //! Secrets and keys are changed in the middle of a fan-out, each time with a restart: links and bounce addresses of older mails go on
 //! working, and each mail has signatures that are right.
 
+use std::collections::BTreeSet;
 use std::iter;
 
 use crate::messages::{Ids, Way, of_event};
+use crate::returned::Returned;
 use crate::run::{LANES, Run};
 use crate::unsubscribing::{hold, kill_while_held, press, with_links};
 use crate::wanted::Wanted;
 use crate::workers::Workers;
-use testkit::bounce::dsn;
 use testkit::dkim::{TestKey, verify};
 use testkit::http::{form_request, status, try_send};
 use testkit::scenario::{DOMAIN, EVENT, Scenario};
@@ -102,19 +103,16 @@ fn check_links_and_bounces(
     let places = Wanted::new(scenario, 1);
     let path = |mail: &ReceivedMail| mail.unsubscribe_path().unwrap();
     let mut workers = Workers::start_each(scenario, vec![variables]);
-    let mut recipients = std::collections::BTreeSet::new();
-    let folder = scenario.path("Maildir");
-    for name in ["new", "cur"] {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
-    }
-    for (number, mail) in mails.iter().enumerate() {
+    let mut recipients = BTreeSet::new();
+    let mut returned = Returned::new(scenario);
+    for mail in mails {
         press(&mut workers, &path(mail), places.place(&mail.recipient), "List-Unsubscribe=One-Click");
-        std::fs::write(folder.join("new").join(number.to_string()), dsn(&mail.sender, "5.1.1")).unwrap();
+        returned.add(&mail.sender);
         recipients.insert(&mail.recipient);
     }
     let suppressed = |reason: &str| scenario.ledger.count(&format!("suppressions WHERE reason = '{reason}'"));
     assert_eq!(suppressed("unsubscribed"), recipients.len());
-    scenario.run_ok(&["bounces", "--maildir", folder.to_str().unwrap()]);
+    returned.read();
     assert_eq!(
         (scenario.ledger.outcomes("bounced"), suppressed("bounced")),
         (recipients.len(), recipients.len())

@@ -1,9 +1,9 @@
 //! Clients that ask too often, and a flood of requests beside sending.
 
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 
+use testkit::clients::beside;
 use testkit::http::{post_form, send, status};
 use testkit::wait::wait_until;
 
@@ -31,28 +31,22 @@ fn a_flood_of_requests_holds_up_no_mail() {
     let scenario = started(with_links("flood", 400).connections(4));
     let (_worker, address, paths) = sent(&scenario);
     let (_, path) = paths.first_key_value().unwrap();
-    let (is_over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let idle: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(address).ok()).collect();
-        for number in 0..4 {
-            let (is_over, requests) = (&is_over, &requests);
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    let response = match number % 2 {
-                        0 => send(address, &format!("GET {path} HTTP/1.1\r\n\r\n")),
-                        _ => post_form(address, &format!("{path}AAAA"), "List-Unsubscribe=One-Click"),
-                    };
-                    assert!(["200", "429", "404", "503"].contains(&status(&response)), "{response}");
-                    requests.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+    let idle: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(address).ok()).collect();
+    let clients = (0..4).map(|number| {
+        move || {
+            let response = match number % 2 {
+                0 => send(address, &format!("GET {path} HTTP/1.1\r\n\r\n")),
+                _ => post_form(address, &format!("{path}AAAA"), "List-Unsubscribe=One-Click"),
+            };
+            assert!(["200", "429", "404", "503"].contains(&status(&response)), "{response}");
         }
+    });
+    beside(clients, |requests| {
         wait_until("requests", || requests.load(Ordering::Relaxed) > 200);
         scenario.publish("UPDATED");
         scenario.wait_for_acks(2);
-        is_over.store(true, Ordering::Relaxed);
-        drop(idle);
     });
+    drop(idle);
     assert_eq!(scenario.ledger.count("deliveries WHERE notification_id = 2 AND status = 'sent'"), 400);
     assert_eq!(scenario.ledger.count("suppressions"), 0);
     scenario.check_completed();

@@ -1,10 +1,10 @@
 //! Many events in one request, and forged requests without end beside sending.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use testkit::clients::beside;
 use testkit::wait::wait_until;
 
 use crate::webhooks::{
@@ -37,30 +37,25 @@ fn a_flood_of_requests_holds_up_no_mail() {
     let address = providers.address;
     let event = mailgun_failure(&mails[0], 552, "5.2.2 mailbox full");
     let long = format!("[{}0]", "0,".repeat(100_000));
-    let (is_over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for number in 0..4 {
-            let (is_over, requests, event, long) = (&is_over, &requests, &event, &long);
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    let status = match number {
-                        0 => {
-                            let token = uuid::Uuid::now_v7().to_string();
-                            post(address, "mailgun", "", &mailgun_body(MAILGUN, now(), &token, event))
-                        }
-                        1 => post(address, "mailgun", "", &mailgun_body("forged", now(), "token", event)),
-                        2 => post(address, "sendgrid", "", long),
-                        _ => post(address, "postmark", "", long),
-                    };
-                    assert!(["200", "400", "401", "403", "503"].contains(&status.as_str()), "{status}");
-                    requests.fetch_add(1, Ordering::Relaxed);
+    let (event, long) = (&event, &long);
+    let clients = (0..4).map(|number| {
+        move || {
+            let status = match number {
+                0 => {
+                    let token = uuid::Uuid::now_v7().to_string();
+                    post(address, "mailgun", "", &mailgun_body(MAILGUN, now(), &token, event))
                 }
-            });
+                1 => post(address, "mailgun", "", &mailgun_body("forged", now(), "token", event)),
+                2 => post(address, "sendgrid", "", long),
+                _ => post(address, "postmark", "", long),
+            };
+            assert!(["200", "400", "401", "403", "503"].contains(&status.as_str()), "{status}");
         }
+    });
+    beside(clients, |requests| {
         wait_until("requests", || requests.load(Ordering::Relaxed) > 200);
         scenario.publish("UPDATED");
         scenario.wait_for_acks(2);
-        is_over.store(true, Ordering::Relaxed);
     });
     assert_eq!(scenario.ledger.count("deliveries WHERE notification_id = 2 AND status = 'sent'"), 400);
     assert_eq!(outcomes(&scenario, "bounced", "5.2.2"), 1);
