@@ -53,7 +53,7 @@ pub struct BounceToken {
 pub struct Forged;
 
 impl BounceToken {
-    /// The token of a mail to the address with this hash. Without one, no address is told.
+    /// The token of a mail to the address with this hash. Without one, the bytes of the address are zeros.
     #[must_use]
     pub fn new(
         notification_id: NotificationId,

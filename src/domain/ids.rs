@@ -119,7 +119,7 @@ impl ParticipantId {
         after.map_or(Some(Self::MIN), |Self(id)| id.checked_add(1).map(Self))
     }
 
-    /// The same, where a page that begins with the largest key again does no harm.
+    /// The same, but behind the largest key that key itself, for callers that it may come to again or that look for it themselves.
     #[must_use]
     pub fn first_after(after: Option<Self>) -> Self {
         Self::first_behind(after).unwrap_or(Self::MAX)

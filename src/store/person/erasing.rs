@@ -11,6 +11,7 @@ use crate::domain::suppression::{SuppressionReason, SuppressionScope, Suppressio
 use crate::store::Store;
 use crate::store::backend::any::AnyConnection;
 use crate::store::error::StoreError;
+use crate::store::person::entries::read_entry;
 use crate::store::person::erased_place::erase_place;
 use crate::store::person::erasures::{self, Begun, Erased, ErasedRows};
 use crate::store::person::mentions::{Mention, MentionTable, erase_mention};
@@ -94,20 +95,17 @@ impl Store {
         self.erasure_step(run, |connection| {
             let mut erased = Erased::default();
             for place in places {
-                let row = recipients::table.find((place.notification_id, place.participant_id));
-                let texts: Option<(Option<String>, Option<String>)> =
-                    row.select((recipients::name, recipients::data)).first(connection).optional()?;
-                let Some((old_name, old_data)) = texts else { continue };
-                let name = old_name.as_deref().and_then(|name| person.address.erase(name));
-                let data = old_data.as_deref().and_then(|data| person.address.erase_in_json(data));
+                let Some(row) = read_entry(connection, *place)?.recipient else { continue };
+                let name = row.name.as_deref().and_then(|name| person.address.erase(name));
+                let data = row.data.as_deref().and_then(|data| person.address.erase_in_json(data));
                 if name.is_none() && data.is_none() {
                     continue;
                 }
                 erased.rows.recipients += 1;
                 if run.writes() {
-                    let texts =
-                        (recipients::name.eq(name.or(old_name)), recipients::data.eq(data.or(old_data)));
-                    diesel::update(row).set(texts).execute(connection)?;
+                    diesel::update(recipients::table.find((place.notification_id, place.participant_id)))
+                        .set((recipients::name.eq(name.or(row.name)), recipients::data.eq(data.or(row.data))))
+                        .execute(connection)?;
                 }
             }
             Ok(erased)

@@ -1,5 +1,6 @@
 //! SPF (RFC 7208) of the domain in the envelope, followed as receivers follow it: how many lookups its record takes, what in it is wrong,
-//! and what it says of servers that it does not name. Whether it names the relay, is not known here: a relay sends from addresses of its own.
+//! and what it says of servers that it does not name. Whether it names the relay is not known here: a relay sends from addresses of its
+//! own.
 
 mod record;
 
