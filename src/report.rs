@@ -6,6 +6,7 @@ pub mod bounces;
 pub(crate) mod naming;
 pub mod notifications;
 pub mod outbox;
+pub mod overview;
 pub mod table;
 pub mod workers;
 

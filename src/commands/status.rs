@@ -16,13 +16,9 @@ use crate::report::advice;
 use crate::report::bounces;
 use crate::report::notifications::NotificationLine;
 use crate::report::outbox;
+use crate::report::overview::{Overview, Selection};
 use crate::report::table;
 use crate::report::workers::Workers;
-use crate::store::Store;
-use crate::store::error::StoreError;
-use crate::store::ledger::live_sessions::LiveSessions;
-use crate::store::ledger::row::NotificationRecord;
-use crate::store::workers::Worker;
 
 mod failures;
 
@@ -64,14 +60,12 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let report_timeout = config.worker.silence_limit();
-    let workers = store.list_workers()?;
     if args.workers {
-        print_workers(&Workers::new(workers, report_timeout), args.format)?;
+        print_workers(&Workers::new(store.list_workers()?, report_timeout), args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let sessions = store.list_live_sessions(report_timeout)?;
-    let (lines, hidden) = read_lines(&store, args, &workers, &sessions)?;
-    let workers = Workers::new(workers, report_timeout);
+    let selection = Selection { event: args.event, newest: (!args.all).then_some(args.limit) };
+    let Overview { workers, lines, hidden } = Overview::read(&store, &selection, report_timeout)?;
     let now = Utc::now().naive_utc();
     match args.format {
         Format::Json => print(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?,
@@ -96,55 +90,6 @@ fn print_workers(workers: &Workers, format: Format) -> anyhow::Result<()> {
         Format::Table => print(&workers.to_text(0))?,
     }
     Ok(())
-}
-
-/// The notifications to show, oldest first, and how many older ones are hidden.
-fn read_lines(
-    store: &Store,
-    args: &StatusArgs,
-    workers: &[Worker],
-    sessions: &LiveSessions,
-) -> anyhow::Result<(Vec<NotificationLine>, u64)> {
-    let event = args.event.map(|event| store.accept_event(event)).transpose()?;
-    let (records, hidden) = if args.all {
-        (store.list_notifications(event)?, 0)
-    } else {
-        store.list_newest_notifications(event, args.limit)?
-    };
-    let lines = records
-        .into_iter()
-        .map(|record| read_line(store, record, workers, sessions))
-        .collect::<Result<Vec<NotificationLine>, StoreError>>()?;
-    Ok((lines, hidden))
-}
-
-fn read_line(
-    store: &Store,
-    record: NotificationRecord,
-    workers: &[Worker],
-    sessions: &LiveSessions,
-) -> Result<NotificationLine, StoreError> {
-    let (tally, uncounted) = match store.tally(&record.notification) {
-        Ok(tally) => (tally, None),
-        Err(error) if error.is_unreadable() => {
-            (store.tally_without_participants(record.notification.id)?, Some(error.reason()))
-        }
-        Err(error) => return Err(error),
-    };
-    let next_try_at = if tally.deferred > 0 { store.find_next_try(record.notification.id)? } else { None };
-    let line = NotificationLine::new(record, tally, next_try_at, workers, sessions);
-    let missing_event = missing_event(store, &line)?;
-    Ok(NotificationLine { uncounted, missing_event, ..line })
-}
-
-/// The event for which a worker that has the notification looks in vain. What it does is in no row, so the event is looked up.
-fn missing_event(store: &Store, line: &NotificationLine) -> Result<Option<EventId>, StoreError> {
-    let is_worked_on = line.is_unfinished() && line.worker().is_some() && !line.has_lost_holder();
-    let Some(event_id) = line.record.notification.event_id.filter(|_| is_worked_on) else { return Ok(None) };
-    match store.has_event(event_id) {
-        Err(error) if error.is_unreadable() => Ok(None),
-        found => found.map(|found| (!found).then_some(event_id)),
-    }
 }
 
 fn as_json(list: &impl Serialize) -> serde_json::Result<String> {
