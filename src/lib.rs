@@ -27,4 +27,5 @@ pub mod store;
 pub mod sync;
 pub mod text;
 pub mod tls;
+pub mod version;
 pub mod worker;

@@ -18,6 +18,7 @@ use crate::broker::product;
 use crate::config::broker::BrokerConfig;
 use crate::domain::session::AckWriting;
 use crate::tls;
+use crate::version::VERSION;
 
 mod amqp_socket;
 mod failures;
@@ -80,7 +81,7 @@ impl BrokerConnection {
             .virtual_host(config.vhost.as_str())
             .heartbeat(HEARTBEAT)
             .connection_timeout(Some(timeout))
-            .information(Some(concat!("fanmail ", env!("CARGO_PKG_VERSION")).to_owned()));
+            .information(Some(format!("fanmail {VERSION}")));
         let tuning = ConnectionTuning::default();
         let opened = if config.tls {
             let connector = tls::connector(config.ca_certificates.as_slice())

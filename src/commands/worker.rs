@@ -20,6 +20,7 @@ use crate::domain::reminder::ReminderOffset;
 use crate::http::database::RequestDatabase;
 use crate::observe::events;
 use crate::shutdown;
+use crate::version;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
@@ -77,7 +78,7 @@ impl Source {
 pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> anyhow::Result<ExitCode> {
     log::info!(
         "fanmail {} starts; settings: {}; database: {}",
-        env!("CARGO_PKG_VERSION"),
+        version::describe(),
         environment.origin(),
         config.database.backend.describe()
     );

@@ -9,9 +9,7 @@ use crate::store::backend::errors;
 use crate::store::backend::grants::missing_right;
 use crate::store::backend::known_error::{COLUMN, USERS};
 use crate::text::clean::one_line;
-
-/// The version of this binary.
-const FANMAIL: &str = env!("CARGO_PKG_VERSION");
+use crate::version::VERSION;
 
 /// An error of diesel with its causes: it names a column that cannot be read, and its cause says why.
 pub(super) fn with_causes(error: &diesel::result::Error) -> String {
@@ -61,7 +59,7 @@ impl StoreError {
     /// A newer fanmail has made the tables.
     pub(super) fn newer_tables(found: &str, wanted: &str) -> Self {
         let cause = format!(
-            "the tables have version {found}, made by a newer fanmail; fanmail {FANMAIL} needs version {wanted}"
+            "the tables have version {found}, made by a newer fanmail; fanmail {VERSION} needs version {wanted}"
         );
         let hint = format!(
             "install the newer fanmail, or restore the backup that was made before the update to version {found}"
@@ -113,7 +111,7 @@ impl StoreError {
 
     /// The tables have to be migrated first.
     pub(super) fn older_tables(found: &str, wanted: &str) -> Self {
-        let cause = format!("the tables have version {found}; fanmail {FANMAIL} needs version {wanted}");
+        let cause = format!("the tables have version {found}; fanmail {VERSION} needs version {wanted}");
         let hint = "stop the workers of the older fanmail, then run `fanmail migrate`".to_owned();
         Self::new("use the tables", &cause).with_hint(hint)
     }
