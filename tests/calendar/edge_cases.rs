@@ -1,5 +1,7 @@
 //! Events that are unusual in some way.
 
+use chrono::{DateTime, Offset as _, TimeDelta, TimeZone as _, Utc};
+use chrono_tz::Tz;
 use fanmail::content::sample;
 use fanmail::domain::event::{DateOrTime, Event};
 use fanmail::domain::ids::EventId;
@@ -12,6 +14,15 @@ fn at(time: &str) -> Option<DateOrTime> {
 /// An event in this zone at these times.
 pub fn event(zone: &str, start: &str, end: Option<&str>) -> Event {
     Event { timezone: zone.to_owned(), starts_at: at(start), ends_at: end.and_then(at), ..sample::full() }
+}
+
+/// When the clocks of a place change in 2026.
+fn changes_of_2026(zone: &str) -> Vec<DateTime<Utc>> {
+    let zone: Tz = zone.parse().unwrap();
+    let new_year = DateTime::parse_from_rfc3339("2026-01-01T00:00:00Z").unwrap().to_utc();
+    let offset = |time: DateTime<Utc>| zone.offset_from_utc_datetime(&time.naive_utc()).fix();
+    let half_hours = (0..365 * 48).map(|count| new_year + TimeDelta::minutes(30 * count));
+    half_hours.filter(|time| offset(*time) != offset(*time - TimeDelta::seconds(1))).collect()
 }
 
 /// All of them, each with a start.
@@ -47,6 +58,21 @@ pub fn edge_cases() -> Vec<Event> {
         event("Europe/Berlin", "2026-03-29T00:30:00Z", Some("2026-03-29T01:30:00Z")),
         event("Europe/Berlin", "2026-10-25T00:30:00Z", Some("2026-10-25T01:30:00Z")),
     ];
+    for zone in ["Asia/Nicosia", "America/New_York", "Australia/Lord_Howe"] {
+        for change in changes_of_2026(zone) {
+            // Each half hour around a change of the clocks, so also those that they skip or show twice.
+            for minutes in (-180..=180).step_by(30) {
+                let start = change + TimeDelta::minutes(minutes);
+                let end = start + TimeDelta::hours(9);
+                events.push(event(zone, &start.to_rfc3339(), Some(&end.to_rfc3339())));
+                events.push(event(
+                    zone,
+                    &(start - TimeDelta::hours(9)).to_rfc3339(),
+                    Some(&start.to_rfc3339()),
+                ));
+            }
+        }
+    }
     for zone in [
         "Africa/Casablanca",
         "Africa/Cairo",

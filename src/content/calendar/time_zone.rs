@@ -19,13 +19,12 @@ pub(super) enum Times {
 }
 
 impl Times {
-    /// In the zone of the event, if it has a name and rules, and its clocks show the start and the end once or for the first time.
+    /// In the zone of the event, if it has a name and rules, and its clocks show the start and the end only once. A time that they show
+    /// twice means the first one (RFC 5545 section 3.3.5), but ical.js 2.2.1 reads the second one.
     pub fn of(span: &Span) -> Self {
         let Span::Times { start, end, zone: TimeZone::Place(zone) } = *span else { return Self::Utc };
-        let is_clear = |time: &DateTime<Utc>| {
-            let first = zone.from_local_datetime(&local(zone, *time)).earliest();
-            first.is_some_and(|first| first == *time)
-        };
+        let is_clear =
+            |time: &DateTime<Utc>| zone.from_local_datetime(&local(zone, *time)).single().is_some();
         match ZoneRules::of(zone, start, end) {
             Some(ZoneRules::Fixed(0)) if is_utc(zone) => Self::Utc,
             Some(rules) if [Some(start), end].iter().flatten().all(is_clear) => Self::At(zone, rules),
@@ -194,11 +193,13 @@ mod tests {
             assert_eq!(written(zone, "2026-12-24T17:00:00Z"), utc, "{zone}");
         }
         assert!(written("Africa/Abidjan", "2026-12-24T17:00:00Z").contains("TZID:Africa/Abidjan\n"));
-        // The hour that clocks show twice: its second time, as a start and as an end.
+        // The hour that clocks show twice, as a start and as an end, and the hours before and after it.
         let berlin = |start| written("Europe/Berlin", start);
-        assert!(berlin("2026-10-25T00:30:00Z").contains("DTSTART;TZID=Europe/Berlin:20261025T023000\n"));
+        assert!(berlin("2026-10-25T00:30:00Z").starts_with("DTSTART:20261025T003000Z\n"));
         assert!(berlin("2026-10-25T01:30:00Z").starts_with("DTSTART:20261025T013000Z\n"));
         assert!(berlin("2026-10-24T23:30:00Z").ends_with("DTEND:20261025T013000Z\n"));
-        assert!(berlin("2026-10-24T22:30:00Z").ends_with("DTEND;TZID=Europe/Berlin:20261025T023000\n"));
+        assert!(berlin("2026-10-24T22:30:00Z").ends_with("DTEND:20261025T003000Z\n"));
+        assert!(berlin("2026-10-24T21:30:00Z").ends_with("DTEND;TZID=Europe/Berlin:20261025T013000\n"));
+        assert!(berlin("2026-10-25T02:00:00Z").contains("DTSTART;TZID=Europe/Berlin:20261025T030000\n"));
     }
 }
