@@ -1,4 +1,4 @@
-//! The list of verbs, and which function each of them calls. The arguments of a verb stand in its file of `commands`.
+//! The list of verbs, and which function each of them calls. The help of a verb stands with its arguments, in its file of `commands`.
 
 use std::process::ExitCode;
 
@@ -54,31 +54,8 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[expect(missing_docs, reason = "clap takes the documentation of most verbs from their arguments")]
 pub enum Command {
-    /// Run the worker: consume notifications until stopped
-    ///
-    /// Needs the database and the broker, and waits for each of them if it is not available. Needs the SMTP relay
-    /// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
-    /// queue and a database.
-    ///
-    /// With ROUTES_FILE, messages with any payload are mailed by their routing keys (docs/publishing.md).
-    ///
-    /// With --dry-run, or EMAIL_DUMMY_MODE=True, it sends no mail. On a system for tests, EMAIL_REDIRECT_TO sends all mails to one address, and
-    /// EMAIL_ALLOW_DOMAINS lets none go elsewhere than to some domains.
-    ///
-    /// With OUTBOX=True it also takes messages that your application has written into the table outbox, in its own
-    /// transactions. With --outbox-only it takes only those, and needs no broker.
-    ///
-    /// With REPLIES=True it answers messages that have a reply_to, and with EVENTS_EXCHANGE it publishes an event for each completed
-    /// notification and each failed mail.
-    ///
-    /// Stop it with SIGTERM, SIGQUIT or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
-    /// SHUTDOWN_TIMEOUT, ends it at once with code 1. Nothing is lost in either case.
-    #[command(after_help = "\
-Examples:
-  HTTP_ADDR=127.0.0.1:9090 fanmail worker
-  fanmail worker --outbox-only
-  fanmail worker --dry-run")]
     Worker(WorkerArgs),
     /// Create or update the tables
     ///
@@ -88,136 +65,15 @@ Examples:
 Example:
   DATABASE_URL=sqlite:///fanmail.db fanmail migrate")]
     Migrate,
-    /// Create an event with made-up participants, to try things out
-    ///
-    /// Only writes to tables that fanmail created, never to views over tables of your own. Refuses an event that has other
-    /// participants, unless --yes is given.
-    #[command(after_help = "\
-Example:
-  fanmail seed --event 123 --participants 1000")]
     Seed(SeedArgs),
-    /// Import events and participants from CSV files
-    ///
-    /// The first line of a file has the headers, in any order. They say what the file is for:
-    ///   events:       id, title [description, location, starts_at, ends_at, timezone, url, updated_at]
-    ///   participants: event_id, email [id, name, locale, timezone]
-    ///
-    /// A file is checked as a whole first: if a line is bad, nothing is imported, and each bad line is named with the reasons.
-    /// Rows with a new id are added, rows with a known id are updated, and the same file imported again changes nothing.
-    /// Without a column id, participants are told apart by event and address. What is in the tables and not in the file
-    /// stays, and so do columns that the file does not have.
-    ///
-    /// Reads what spreadsheets write: UTF-8 or UTF-16, separated by comma, semicolon or tab. Times are UTC, such as
-    /// 2026-11-21 18:00, or have an offset, such as 2026-11-21 18:00+01:00.
-    ///
-    /// Only writes to tables that fanmail created, never to views over tables of your own. If the command is interrupted, run
-    /// it again: it continues.
-    #[command(
-        verbatim_doc_comment,
-        after_help = "\
-Examples:
-  fanmail import --dry-run events.csv participants.csv
-  fanmail import events.csv participants.csv
-  fanmail import --event 123 people.csv"
-    )]
     Import(ImportArgs),
-    /// Publish a notification, and wait until the broker has confirmed it
-    ///
-    /// A notification of an event (--type), a notice to some people (--notice), or a message of your own of which a route makes a
-    /// mail (--payload with --routing-key). What is wrong with it is told before anything is published. With --dry-run, nothing is
-    /// published at all.
-    ///
-    /// If the command fails, run it again with the same --message-id: the notification then counts once. With --outbox, it is
-    /// written to the table outbox of the database, and no broker is needed.
-    #[command(
-        visible_alias = "send-test-message",
-        after_help = "\
-Examples:
-  fanmail publish --type UPDATED --event 123 --message-id order-4711
-  fanmail publish --type CANCELLED --event 123 --reason storm --dry-run
-  fanmail publish --notice 'Your car is ready.' --title Pick-up --users 7,8 --priority high
-  fanmail publish --notice 'Hello' --to 'Ada <ada@example.com>' --to zoe@example.com
-  fanmail publish --payload '{\"email\": \"ada@example.com\", \"first_name\": \"Ada\", \"last_name\": \"King\"}' --routing-key student.created
-  fanmail publish --payload @notices.json --outbox"
-    )]
     Publish(Box<PublishArgs>),
-    /// Show workers, and for each notification: participants = sent + bounced + complained + failed + skipped + deferred + pending
-    ///
-    /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
-    /// What needs attention, and what to do about it, is printed below the table (on standard error).
-    /// Mails of dry-run mode (EMAIL_DUMMY_MODE=True) count as sent; the column "(dry run)" says how many of those sent they are.
-    ///
-    /// With --notification and --failures, it lists who failed instead, and the exit code is 0.
-    ///
-    /// The exit code is 1 if a notification does not add up, is set aside because something of it cannot be read, is completed
-    /// although participants are pending, or is abandoned although participants are pending or deferred.
-    #[command(after_help = "\
-Examples:
-  fanmail status
-  fanmail status --event 123 --format json
-  fanmail status --notification 72 --failures")]
     Status(StatusArgs),
-    /// Send the failed and deferred mails of a notification again
-    ///
-    /// The notification may be completed, abandoned (its event must be in the database again) or set aside (its data must be
-    /// readable again); one that is waiting or running only with --message-lost. Sends to recipients whose mail is deferred, to those whose failure was temporary, and to participants without an outcome (pending).
-    /// With --permanent-too, for example after addresses were corrected or added, it also sends to those whose failure was
-    /// permanent, to those who were skipped because they had no address and have one now, and to those whose address is suppressed no more. A mail keeps its Message-ID. The command sends by itself, with or
-    /// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it
-    /// continues.
-    ///
-    /// With --dummy-too, it also sends the mails that a worker in dry-run mode (EMAIL_DUMMY_MODE=True) has not sent. In
-    /// dry-run mode itself, failed and deferred mails stay as they are.
-    ///
-    /// The exit code is 1 if a mail failed again.
-    #[command(after_help = "\
-Example:
-  fanmail retry --notification 72")]
     Retry(RetryArgs),
-    /// Delete old notifications and their outcomes from the database
-    ///
-    /// Deletes notifications that were completed longer ago than --older-than, rows of the outbox that were taken before, soft bounces that
-    /// count no more, and erasures after three years; never suppressions. Keeps those that are running, that
-    /// have deferred mails, that a retry is sending, and whose ack was never confirmed, because their message may be
-    /// redelivered.
-    ///
-    /// Workers may run meanwhile. If the command is interrupted, run it again: it continues. Together with a
-    /// notification its message_id is deleted: if that message comes again, everyone is mailed again. Dead letters are
-    /// not deleted; they belong to the broker (see: fanmail dead-letters).
-    #[command(after_help = "\
-Examples:
-  fanmail purge --older-than 90d --dry-run
-  fanmail purge --older-than 90d")]
     Purge(PurgeArgs),
-    /// Read mails that came back, and complaints: one from standard input, or those of a mailbox
-    #[command(long_about = bounces::ABOUT, after_help = bounces::EXAMPLES)]
     Bounces(BouncesArgs),
-    /// Show a mail without sending it
-    ///
-    /// Prints headers and text, and writes the HTML to a file. With --event, the mail is about that event of the database, for its first
-    /// participant or for --participant; else about a made-up event.
-    ///
-    /// With --all, it writes a gallery: each kind in each language, with events and names that are easy and hard to show, and an index.
-    /// With --event, the gallery has that event only.
-    #[command(after_help = "\
-Examples:
-  fanmail preview --type UPDATED --event 123 --open
-  fanmail preview --type CANCELLED --event 123 --participant 42 --locale de-AT
-  fanmail preview --route welcome --open
-  fanmail preview --all --out gallery --open")]
     Preview(PreviewArgs),
-    /// Send one mail to one address, through the relay
-    #[command(long_about = send_test::ABOUT, after_help = send_test::EXAMPLES)]
     SendTest(SendTestArgs),
-    /// Test everything that the configuration names: templates, routes, database, broker, relay, DNS
-    ///
-    /// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
-    /// exit code is 1 if something does not work, or if a variable is misspelt. What DNS has not yet is a note with the record to publish.
-    #[command(after_help = "\
-Examples:
-  fanmail check
-  fanmail check --outbox-only
-  fanmail check --name-server 9.9.9.9")]
     Check(CheckArgs),
     /// Write the built-in templates out, and find what hurts in your own
     #[command(after_help = "\

@@ -21,7 +21,7 @@ use crate::exit_code::TRY_AGAIN;
 use crate::text::count::count;
 
 /// The long help.
-pub const ABOUT: &str = "\
+const ABOUT: &str = "\
 Read mails that came back, and complaints: one from standard input, or those of a mailbox
 
 With BOUNCE_ADDRESS, mails come back to an address that says whose they are and that nobody can guess. This command reads what arrives there: an \
@@ -32,14 +32,15 @@ From standard input, for a mail server: the exit code is 0 if the mail is taken 
 work, such as the database.";
 
 /// The end of the help.
-pub const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   fanmail bounces < bounce.eml
   fanmail bounces --maildir /var/mail/bounces
   fanmail bounces --mbox /var/mail/bounces.mbox";
 
-/// Arguments of `bounces`.
+/// Read mails that came back, and complaints: one from standard input, or those of a mailbox
 #[derive(Debug, Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub struct BouncesArgs {
     /// Read the new mails of this Maildir, and move them to its folder cur
     #[arg(long, value_name = "DIR")]

@@ -33,8 +33,16 @@ mod sender;
 /// How much of the data is looked at. With an index, that takes a few hundredths of a second.
 const LOOK_AT: Limits = Limits { events: 20, participants: 1000, time: Duration::from_secs(10) };
 
-/// Arguments of `check`.
+/// Test everything that the configuration names: templates, routes, database, broker, relay, DNS
+///
+/// Prints one line for each, with the cause and what to do if it does not work. Sends, consumes and changes nothing. The
+/// exit code is 1 if something does not work, or if a variable is misspelt. What DNS has not yet is a note with the record to publish.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fanmail check
+  fanmail check --outbox-only
+  fanmail check --name-server 9.9.9.9")]
 pub struct CheckArgs {
     /// What a worker with --outbox-only needs: not the broker
     #[arg(long)]

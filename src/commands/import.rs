@@ -42,10 +42,33 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-/// Arguments of `import`.
+/// Import events and participants from CSV files
+///
+/// The first line of a file has the headers, in any order. They say what the file is for:
+///   events:       id, title [description, location, starts_at, ends_at, timezone, url, updated_at]
+///   participants: event_id, email [id, name, locale, timezone]
+///
+/// A file is checked as a whole first: if a line is bad, nothing is imported, and each bad line is named with the reasons.
+/// Rows with a new id are added, rows with a known id are updated, and the same file imported again changes nothing.
+/// Without a column id, participants are told apart by event and address. What is in the tables and not in the file
+/// stays, and so do columns that the file does not have.
+///
+/// Reads what spreadsheets write: UTF-8 or UTF-16, separated by comma, semicolon or tab. Times are UTC, such as
+/// 2026-11-21 18:00, or have an offset, such as 2026-11-21 18:00+01:00.
+///
+/// Only writes to tables that fanmail created, never to views over tables of your own. If the command is interrupted, run
+/// it again: it continues.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  fanmail import --dry-run events.csv participants.csv
+  fanmail import events.csv participants.csv
+  fanmail import --event 123 people.csv"
+)]
 pub struct ImportArgs {
     /// CSV files, in the order of their import; - is standard input
     #[arg(required = true, value_name = "FILE")]

@@ -22,8 +22,20 @@ mod files;
 mod gallery;
 mod shown_mail;
 
-/// Arguments of `preview`.
+/// Show a mail without sending it
+///
+/// Prints headers and text, and writes the HTML to a file. With --event, the mail is about that event of the database, for its first
+/// participant or for --participant; else about a made-up event.
+///
+/// With --all, it writes a gallery: each kind in each language, with events and names that are easy and hard to show, and an index.
+/// With --event, the gallery has that event only.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fanmail preview --type UPDATED --event 123 --open
+  fanmail preview --type CANCELLED --event 123 --participant 42 --locale de-AT
+  fanmail preview --route welcome --open
+  fanmail preview --all --out gallery --open")]
 pub struct PreviewArgs {
     /// Which mail.
     #[arg(

@@ -25,8 +25,22 @@ pub mod age;
 /// Most notifications that are named in a line.
 const MAX_NAMED: usize = 10;
 
-/// Arguments of `purge`.
+/// Delete old notifications and their outcomes from the database
+///
+/// Deletes notifications that were completed longer ago than --older-than, rows of the outbox that were taken before, soft bounces that
+/// count no more, and erasures after three years; never suppressions. Keeps those that are running, that
+/// have deferred mails, that a retry is sending, and whose ack was never confirmed, because their message may be
+/// redelivered.
+///
+/// Workers may run meanwhile. If the command is interrupted, run it again: it continues. Together with a
+/// notification its message_id is deleted: if that message comes again, everyone is mailed again. Dead letters are
+/// not deleted; they belong to the broker (see: fanmail dead-letters).
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[command(after_help = "\
+Examples:
+  fanmail purge --older-than 90d --dry-run
+  fanmail purge --older-than 90d")]
 pub struct PurgeArgs {
     /// Minimum age since it was completed or abandoned, in hours, days or weeks: 12h, 90d, 2w
     #[arg(long, value_name = "AGE", value_parser = age::parse)]

@@ -52,8 +52,24 @@ const TICK: Duration = Duration::from_millis(500);
 /// How often participants who were added late are looked for.
 const PASSES: usize = 5;
 
-/// Arguments of `retry`.
+/// Send the failed and deferred mails of a notification again
+///
+/// The notification may be completed, abandoned (its event must be in the database again) or set aside (its data must be
+/// readable again); one that is waiting or running only with --message-lost. Sends to recipients whose mail is deferred, to those whose failure was temporary, and to participants without an outcome (pending).
+/// With --permanent-too, for example after addresses were corrected or added, it also sends to those whose failure was
+/// permanent, to those who were skipped because they had no address and have one now, and to those whose address is suppressed no more. A mail keeps its Message-ID. The command sends by itself, with or
+/// without a running worker, and waits for a relay that is down. If it is interrupted, run the same command again: it
+/// continues.
+///
+/// With --dummy-too, it also sends the mails that a worker in dry-run mode (EMAIL_DUMMY_MODE=True) has not sent. In
+/// dry-run mode itself, failed and deferred mails stay as they are.
+///
+/// The exit code is 1 if a mail failed again.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[command(after_help = "\
+Example:
+  fanmail retry --notification 72")]
 pub struct RetryArgs {
     /// Notification ID, as shown by: fanmail status
     #[arg(long, value_name = "N")]

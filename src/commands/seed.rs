@@ -19,8 +19,14 @@ use crate::store::Store;
 use crate::store::source::new_rows::NewEvent;
 use crate::text::count::count;
 
-/// Arguments of `seed`.
+/// Create an event with made-up participants, to try things out
+///
+/// Only writes to tables that fanmail created, never to views over tables of your own. Refuses an event that has other
+/// participants, unless --yes is given.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fanmail seed --event 123 --participants 1000")]
 pub struct SeedArgs {
     /// Event ID; created if missing
     #[arg(long, value_name = "ID", value_parser = parse_event)]

@@ -33,7 +33,7 @@ use crate::exit_code::MISCONFIGURED;
 use crate::text::clean::printable;
 
 /// The long help.
-pub const ABOUT: &str = "\
+const ABOUT: &str = "\
 Send one mail to one address, through the relay
 
 The mail is the one that a participant would get: of an event in the database, or a made-up one. It goes to --to and nowhere else, and no \
@@ -43,13 +43,14 @@ mailbox. Each run sends a mail.
 In dry-run mode (EMAIL_DUMMY_MODE=True) it is refused, or written to EMAIL_OUTBOX_DIR. EMAIL_REDIRECT_TO and EMAIL_ALLOW_DOMAINS hold here, too.";
 
 /// The end of the help.
-pub const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   fanmail send-test --to me@example.org
   fanmail send-test --to me@example.org --type CANCELLED --event 123 --participant 42 --locale de";
 
-/// Arguments of `send-test`.
+/// Send one mail to one address, through the relay
 #[derive(Debug, Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub struct SendTestArgs {
     /// Where the mail goes
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]

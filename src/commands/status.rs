@@ -22,8 +22,23 @@ use crate::report::workers::Workers;
 
 mod failures;
 
-/// Arguments of `status`.
+/// Show workers, and for each notification: participants = sent + bounced + complained + failed + skipped + deferred + pending
+///
+/// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
+/// What needs attention, and what to do about it, is printed below the table (on standard error).
+/// Mails of dry-run mode (EMAIL_DUMMY_MODE=True) count as sent; the column "(dry run)" says how many of those sent they are.
+///
+/// With --notification and --failures, it lists who failed instead, and the exit code is 0.
+///
+/// The exit code is 1 if a notification does not add up, is set aside because something of it cannot be read, is completed
+/// although participants are pending, or is abandoned although participants are pending or deferred.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[command(after_help = "\
+Examples:
+  fanmail status
+  fanmail status --event 123 --format json
+  fanmail status --notification 72 --failures")]
 pub struct StatusArgs {
     /// Show only notifications of this event
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]

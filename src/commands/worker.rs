@@ -28,8 +28,32 @@ use crate::worker::outbox;
 use crate::worker::reminders;
 use crate::worker::set_aside_sweep;
 
-/// Arguments of `worker`.
+/// Run the worker: consume notifications until stopped
+///
+/// Needs the database and the broker, and waits for each of them if it is not available. Needs the SMTP relay
+/// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
+/// queue and a database.
+///
+/// With ROUTES_FILE, messages with any payload are mailed by their routing keys (docs/publishing.md).
+///
+/// With --dry-run, or EMAIL_DUMMY_MODE=True, it sends no mail. On a system for tests, EMAIL_REDIRECT_TO sends all mails to one address, and
+/// EMAIL_ALLOW_DOMAINS lets none go elsewhere than to some domains.
+///
+/// With OUTBOX=True it also takes messages that your application has written into the table outbox, in its own
+/// transactions. With --outbox-only it takes only those, and needs no broker.
+///
+/// With REPLIES=True it answers messages that have a reply_to, and with EVENTS_EXCHANGE it publishes an event for each completed
+/// notification and each failed mail.
+///
+/// Stop it with SIGTERM, SIGQUIT or SIGINT (Ctrl-C): it finishes the mails in flight and exits with code 0. A second signal, or
+/// SHUTDOWN_TIMEOUT, ends it at once with code 1. Nothing is lost in either case.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[command(after_help = "\
+Examples:
+  HTTP_ADDR=127.0.0.1:9090 fanmail worker
+  fanmail worker --outbox-only
+  fanmail worker --dry-run")]
 pub struct WorkerArgs {
     /// Take messages from the table outbox only; no broker is needed
     #[arg(long)]

@@ -14,12 +14,30 @@ use crate::domain::priority::Priority;
 const FORM: &str = "What to publish, one of three";
 const WHERE: &str = "Where to";
 
-/// Arguments of `publish`.
+/// Publish a notification, and wait until the broker has confirmed it
+///
+/// A notification of an event (--type), a notice to some people (--notice), or a message of your own of which a route makes a
+/// mail (--payload with --routing-key). What is wrong with it is told before anything is published. With --dry-run, nothing is
+/// published at all.
+///
+/// If the command fails, run it again with the same --message-id: the notification then counts once. With --outbox, it is
+/// written to the table outbox of the database, and no broker is needed.
 #[derive(Debug, Default, Args)]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 #[command(
     group(ArgGroup::new("form").required(true).args(["kind", "notice", "payload"])),
     group(ArgGroup::new("people").multiple(true).args(["to", "users"])),
+)]
+#[command(
+    visible_alias = "send-test-message",
+    after_help = "\
+Examples:
+  fanmail publish --type UPDATED --event 123 --message-id order-4711
+  fanmail publish --type CANCELLED --event 123 --reason storm --dry-run
+  fanmail publish --notice 'Your car is ready.' --title Pick-up --users 7,8 --priority high
+  fanmail publish --notice 'Hello' --to 'Ada <ada@example.com>' --to zoe@example.com
+  fanmail publish --payload '{\"email\": \"ada@example.com\", \"first_name\": \"Ada\", \"last_name\": \"King\"}' --routing-key student.created
+  fanmail publish --payload @notices.json --outbox"
 )]
 pub struct PublishArgs {
     /// What happened to the event.
