@@ -19,6 +19,7 @@ mod product;
 pub mod publications;
 pub mod publisher;
 mod publisher_headers;
+pub mod queue_state;
 mod reconnect;
 mod restart_evidence;
 mod topology;

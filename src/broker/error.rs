@@ -224,6 +224,9 @@ pub enum BrokerError {
         /// The broker's words.
         reason: String,
     },
+    /// A question was not answered in time.
+    #[error("the broker has not answered within {0} s")]
+    NoAnswer(u64),
     /// Neither a confirm nor a refusal came in time.
     #[error("the broker did not confirm the message within {0} s; the message may have arrived or not")]
     Unconfirmed(u64),

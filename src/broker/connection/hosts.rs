@@ -42,7 +42,7 @@ impl BrokerConnection {
     }
 
     /// Tries each host once. The failures are in the order of the attempts.
-    pub(super) fn open_from(
+    pub(in crate::broker) fn open_from(
         config: &BrokerConfig,
         first: usize,
         timeout: Duration,
