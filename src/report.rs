@@ -3,6 +3,7 @@
 
 pub mod advice;
 pub mod bounces;
+pub mod failures;
 pub(crate) mod naming;
 pub mod notifications;
 pub mod outbox;

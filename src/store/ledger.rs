@@ -31,3 +31,4 @@ pub mod snapshots;
 pub mod superseding;
 pub mod tally;
 pub mod undecided;
+pub mod undelivered;

@@ -84,7 +84,10 @@ impl Store {
     }
 
     /// Those of the participants who take part. Where one cannot be read, the others are read in halves.
-    fn find_readable(
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_readable(
         &self,
         notification: &Notification,
         ids: &[ParticipantId],

@@ -99,7 +99,7 @@ pub use users::*;
 pub use values::*;
 pub use without_message::*;
 pub use words::*;
-pub(super) use {person::person_tests, returned::returned_tests};
+pub(super) use {failures::failure_tests, person::person_tests, returned::returned_tests};
 
 pub fn migrating_again_changes_nothing(store: &Store) {
     let notification = open(store);

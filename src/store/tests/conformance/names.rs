@@ -4,6 +4,7 @@
 macro_rules! conformance_tests {
     ($fresh:path) => {
         crate::store::tests::conformance::coalescing_tests!($fresh);
+        crate::store::tests::conformance::failure_tests!($fresh);
         crate::store::tests::conformance::retention_of_deferrals_tests!($fresh);
         crate::store::tests::conformance::superseding_tests!($fresh);
         crate::store::tests::conformance::person_tests!($fresh);
@@ -52,9 +53,6 @@ macro_rules! conformance_tests {
             a_row_that_cannot_be_read_does_not_hide_the_others
             addresses_that_occur_more_than_once_are_found_in_any_form
             a_notification_whose_message_is_lost_is_closed_and_may_be_purged_if_it_is_untouched
-            failures_are_read_in_pages_with_the_keys_of_the_application
-            failures_are_read_since_a_time
-            a_failure_of_a_listed_participant_has_the_key_that_is_text
             those_skipped_without_an_address_are_reopened_when_they_have_one
             any_number_without_an_address_is_reopened
             participants_with_a_common_address_are_told_apart
