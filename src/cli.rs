@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, Parser, Subcommand};
 
 use crate::commands::bounces::BouncesArgs;
 use crate::commands::check::CheckArgs;
@@ -25,6 +25,7 @@ use crate::commands::{
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
+use crate::version;
 
 /// Mails every participant of an event once.
 ///
@@ -36,6 +37,8 @@ use crate::config::environment::Environment;
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 #[command(
     version,
+    long_version = version::describe(),
+    max_term_width = 100,
     verbatim_doc_comment,
     after_help = "\
 Try it without sending mail (EMAIL_DUMMY_MODE is True by default):
@@ -46,6 +49,10 @@ Try it without sending mail (EMAIL_DUMMY_MODE is True by default):
 Exit codes: 0 success, 1 failure, 2 wrong command line or configuration"
 )]
 pub struct Cli {
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    #[arg(hide_possible_values = true, hide_default_value = true, display_order = 999)]
+    pub color: ColorChoice,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

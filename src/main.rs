@@ -25,6 +25,7 @@ use signal_hook::consts::{SIGHUP, SIGPIPE};
 
 fn main() {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    color(cli.color).write_global();
     if is_mail_pipe(&cli.command) {
         // A mail server waits for the exit code: after any failure, it has to try again.
         std::panic::set_hook(Box::new(|panic| {
@@ -38,6 +39,15 @@ fn main() {
         exit(end, TRY_AGAIN);
     }
     exit(run(&cli).unwrap_or_else(|error| report(&error)), FAILED)
+}
+
+/// For what is printed, and for the log.
+fn color(wanted: clap::ColorChoice) -> anstream::ColorChoice {
+    match wanted {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
 }
 
 fn is_mail_pipe(command: &Command) -> bool {

@@ -7,4 +7,6 @@ pub mod domain_name;
 pub mod duration;
 pub mod links;
 pub mod mask;
+pub mod screen;
+pub mod table;
 pub mod timestamp;

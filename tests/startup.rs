@@ -39,6 +39,9 @@ fn help_and_version_need_no_configuration() {
     for flag in ["--help", "--version", "help"] {
         assert_eq!(ends(&mut fanmail(dir.path(), &[flag])), (Some(0), String::new()));
     }
+    let version = fanmail(dir.path(), &["--version"]).output().unwrap().stdout;
+    let version = String::from_utf8(version).unwrap();
+    assert!(version.starts_with("fanmail ") && version.contains(" (commit "), "{version}");
     let (code, stderr) = ends(&mut fanmail(dir.path(), &["sned"]));
     assert_eq!(code, Some(2));
     assert!(stderr.contains("unrecognized subcommand 'sned'"), "{stderr}");

@@ -1,10 +1,28 @@
-//! Lines for people on standard output, of verbs that must not end when nothing reads them.
+//! Standard output: what it can show, and lines for people of verbs that must not end when nothing reads them.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
+use anstream::{AutoStream, ColorChoice};
 use serde_json::Value;
+use terminal_size::{Width, terminal_size_of};
 
 use crate::text::clean::printable;
+use crate::text::screen::Screen;
+
+/// Of a terminal that does not say how wide it is.
+const USUAL_WIDTH: usize = 80;
+
+/// What standard output can show. A file or a pipe gets whole lines, and colours only if `--color` or `CLICOLOR_FORCE` wants them; a
+/// terminal gets none with `NO_COLOR`.
+#[must_use]
+pub fn screen() -> Screen {
+    let stdout = io::stdout();
+    let width = || terminal_size_of(&stdout).map_or(USUAL_WIDTH, |(Width(width), _)| width.into());
+    Screen {
+        width: stdout.is_terminal().then(width),
+        has_colors: AutoStream::choice(&stdout) != ColorChoice::Never,
+    }
+}
 
 /// Prints JSON for programs.
 ///

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::app::database;
 use crate::commands::arguments::Format;
+use crate::commands::output::screen;
 use crate::config::Config;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::report::advice;
@@ -122,7 +123,7 @@ fn as_text(
     let notifications = match event {
         Some(event) if lines.is_empty() => format!("No notifications of event {event}.\n"),
         None if lines.is_empty() => "No notifications.\n".to_owned(),
-        _ => table::table(lines, hidden, now),
+        _ => table::notifications(lines, hidden, now, screen()),
     };
     format!("{}\n{notifications}", workers.to_text(unfinished))
 }

@@ -1,152 +1,117 @@
-//! The table of notifications.
+//! The table of notifications: which columns it has, and what stands in them. Aligning and fitting them to a terminal is left to
+//! `text::table`.
 
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::domain::outcome::Tally;
 use crate::report::notifications::NotificationLine;
+use crate::store::ledger::row::NotificationState;
+use crate::text::screen::{Screen, Tone};
+use crate::text::table::{Cell, Column, table};
+use crate::text::timestamp::short;
 
-/// The columns, and whether they hold numbers. For 100,000 people they fit a terminal of 100 characters.
-const COLUMNS: [(&str, bool); 16] = [
-    ("id", true),
-    ("event", true),
-    ("type", false),
-    ("state", false),
-    ("received (UTC)", false),
-    ("people", true),
-    ("sent", true),
+/// The columns. What all notifications have none of is left out, and on a narrow terminal what `status --format json` still tells.
+const COLUMNS: [Column; 16] = [
+    Column::number("id"),
+    Column::number("event").cut_to(6),
+    Column::text("type"),
+    Column::text("state"),
+    Column::text("received").goes(4),
+    Column::number("people"),
+    Column::number("sent"),
     // Those of them that dry-run mode has not sent.
-    (DRY_RUN, true),
-    (BOUNCED, true),
-    (COMPLAINED, true),
-    ("failed", true),
-    ("skipped", true),
+    Column::number("(dry run)").if_any().goes(3),
+    Column::number("bounced").if_any().goes(6),
+    Column::number("complained").if_any().goes(5),
+    Column::number("failed").if_any(),
+    Column::number("skipped").if_any().goes(7),
     // Those of them whose address another participant has, who gets the mail.
-    (SAME_ADDRESS, true),
-    ("deferred", true),
-    ("pending", true),
+    Column::number("(same address)").if_any().goes(2),
+    Column::number("deferred").if_any(),
+    Column::number("pending").if_any(),
     // Last, because a host may have a long name.
-    (WORKER, false),
+    Column::text("worker").if_any().cut_to(8).goes(1),
 ];
-
-/// Left out when there is no such outcome.
-const DRY_RUN: &str = "(dry run)";
-
-/// Left out when no mail came back.
-const BOUNCED: &str = "bounced";
-
-/// Left out when no recipient has complained.
-const COMPLAINED: &str = "complained";
-
-/// Left out when there is no such outcome.
-const SAME_ADDRESS: &str = "(same address)";
-
-/// Left out when no notification has a worker.
-const WORKER: &str = "worker";
-
-type Cells = [String; COLUMNS.len()];
 
 /// The lines as a table with a total. `hidden` notifications are not in it.
 #[must_use]
-pub fn table(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime) -> String {
-    let is_shown = |title| match title {
-        DRY_RUN => lines.iter().any(|line| line.tally.dry_run > 0),
-        BOUNCED => lines.iter().any(|line| line.tally.bounced > 0),
-        COMPLAINED => lines.iter().any(|line| line.tally.complained > 0),
-        SAME_ADDRESS => lines.iter().any(|line| line.tally.same_address > 0),
-        WORKER => lines.iter().any(|line| line.worker().is_some()),
-        _ => true,
-    };
-    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&column| is_shown(COLUMNS[column].0)).collect();
-    let mut rows = vec![COLUMNS.map(|(title, _)| title.to_owned())];
-    rows.extend(lines.iter().map(|line| cells(line, now)));
+pub fn notifications(lines: &[NotificationLine], hidden: u64, now: NaiveDateTime, screen: Screen) -> String {
+    let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| cells(line, now)).collect();
     rows.push(total(lines, hidden));
-
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        text.push_str(aligned(row, &columns, &widths).trim_end());
-        text.push('\n');
-    }
-    text
+    table(&COLUMNS, &rows, screen)
 }
 
-/// These columns of a row with its cells aligned: one blank between numbers, two elsewhere.
-fn aligned(row: &Cells, columns: &[usize], widths: &[usize]) -> String {
-    let mut text = String::new();
-    let mut number_before = None;
-    for &column in columns {
-        let (cell, width, is_number) = (&row[column], widths[column], COLUMNS[column].1);
-        text.push_str(match number_before {
-            None => "",
-            Some(true) if is_number => " ",
-            Some(_) => "  ",
-        });
-        let cell = if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
-        text.push_str(&cell);
-        number_before = Some(is_number);
-    }
-    text
-}
-
-fn cells(line: &NotificationLine, now: NaiveDateTime) -> Cells {
+fn cells(line: &NotificationLine, now: NaiveDateTime) -> Vec<Cell> {
     let NotificationLine { record, tally, .. } = line;
-    let [participants, sent, dry_run, bounced, complained, failed, skipped, same_address, deferred, pending] =
-        numbers(tally);
+    let event = record.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
     let state = line.state();
-    [
-        line.id().to_string(),
-        record.notification.event_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
-        record.notification.kind.to_string(),
-        if line.is_unfinished() { format!("{state} {}", age(now - record.received_at)) } else { state },
-        record.received_at.format("%F %H:%M").to_string(),
-        participants,
-        sent,
-        dry_run,
-        bounced,
-        complained,
-        failed,
-        skipped,
-        same_address,
-        deferred,
-        pending,
-        line.worker().unwrap_or_default().to_owned(),
-    ]
+    let state =
+        if line.is_unfinished() { format!("{state} {}", age(now - record.received_at)) } else { state };
+    let begin = [
+        line.id().to_string().into(),
+        event.into(),
+        record.notification.kind.to_string().into(),
+        Cell::new(state, tone(line)),
+        short(record.received_at.and_utc(), now.and_utc()).into(),
+    ];
+    let worker = line.worker().unwrap_or_default().into();
+    begin.into_iter().chain(numbers(tally)).chain([worker]).collect()
 }
 
-fn total(lines: &[NotificationLine], hidden: u64) -> Cells {
-    let sum = |count: fn(&Tally) -> u64| lines.iter().map(|line| count(&line.tally)).sum::<u64>().to_string();
+/// Green is done, red needs somebody.
+fn tone(line: &NotificationLine) -> Tone {
+    match line.record.state {
+        _ if line.is_unfinished() && line.has_lost_holder() => Tone::Caution,
+        NotificationState::Waiting | NotificationState::Running => Tone::Plain,
+        NotificationState::Completed if line.tally.pending > 0 => Tone::Bad,
+        NotificationState::Completed if line.tally.deferred > 0 => Tone::Caution,
+        NotificationState::Completed => Tone::Good,
+        NotificationState::SetAside | NotificationState::Abandoned => Tone::Bad,
+    }
+}
+
+fn total(lines: &[NotificationLine], hidden: u64) -> Vec<Cell> {
     let covers = match hidden {
         0 => String::new(),
-        _ => format!("{} shown of {}", lines.len(), lines.len() as u64 + hidden),
+        _ => format!("{} of {}", lines.len(), lines.len() as u64 + hidden),
     };
-    let [event, kind, state, worker] = [const { String::new() }; 4];
-    [
-        "total".to_owned(),
-        event,
-        kind,
-        state,
-        covers,
-        sum(|tally| tally.participants),
-        sum(|tally| tally.sent),
-        sum(|tally| tally.dry_run),
-        sum(|tally| tally.bounced),
-        sum(|tally| tally.complained),
-        sum(|tally| tally.failed),
-        sum(|tally| tally.skipped),
-        sum(|tally| tally.same_address),
-        sum(|tally| tally.deferred),
-        sum(|tally| tally.pending),
-        worker,
-    ]
+    let sum = |count: fn(&Tally) -> u64| lines.iter().map(|line| count(&line.tally)).sum::<u64>();
+    let tally = Tally {
+        participants: sum(|tally| tally.participants),
+        sent: sum(|tally| tally.sent),
+        dry_run: sum(|tally| tally.dry_run),
+        bounced: sum(|tally| tally.bounced),
+        complained: sum(|tally| tally.complained),
+        failed: sum(|tally| tally.failed),
+        skipped: sum(|tally| tally.skipped),
+        same_address: sum(|tally| tally.same_address),
+        deferred: sum(|tally| tally.deferred),
+        pending: sum(|tally| tally.pending),
+        ..Tally::default()
+    };
+    let begin = ["total".into(), "".into(), "".into(), "".into(), covers.into()];
+    begin.into_iter().chain(numbers(&tally)).chain(["".into()]).collect()
 }
 
-fn numbers(tally: &Tally) -> [String; 10] {
+/// From `people` to `pending`.
+fn numbers(tally: &Tally) -> [Cell; 10] {
     let Tally { participants, sent, dry_run, bounced, complained, failed, skipped, same_address, .. } =
         *tally;
     let Tally { deferred, pending, .. } = *tally;
-    [participants, sent, dry_run, bounced, complained, failed, skipped, same_address, deferred, pending]
-        .map(|number| number.to_string())
+    let caution =
+        |number: u64| Cell::new(number.to_string(), if number == 0 { Tone::Plain } else { Tone::Caution });
+    [
+        participants.into(),
+        sent.into(),
+        dry_run.into(),
+        caution(bounced),
+        caution(complained),
+        Cell::bad(failed),
+        skipped.into(),
+        same_address.into(),
+        caution(deferred),
+        pending.into(),
+    ]
 }
 
 /// A duration in the largest unit that fits. A negative one, of clocks that differ, is 0 s.
@@ -163,7 +128,7 @@ fn age(age: TimeDelta) -> String {
 mod tests {
     use super::*;
     use crate::report::notifications::tests::{held, line, with_deferred, with_dry_run, with_same_address};
-    use crate::store::ledger::row::NotificationState;
+    use crate::text::screen::shown_width;
 
     fn now() -> NaiveDateTime {
         "2026-11-21T09:05:00".parse().unwrap()
@@ -175,11 +140,11 @@ mod tests {
             line(1, NotificationState::Completed, [250, 248, 1, 1, 0]),
             line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
         ];
-        insta::assert_snapshot!(table(&lines, 0, now()), @r"
-           id event  type     state      received (UTC)    people sent failed skipped deferred pending
-            1   123  UPDATED  completed  2026-11-21 09:00     250  248      1       1        0       0
-           12   123  UPDATED  completed  2026-11-21 09:00       3    3      0       0        0       0
-        total                                                 253  251      1       1        0       0
+        insta::assert_snapshot!(notifications(&lines, 0, now(), Screen::PLAIN), @r"
+           id event  type     state      received  people sent failed skipped
+            1   123  UPDATED  completed  09:00Z       250  248      1       1
+           12   123  UPDATED  completed  09:00Z         3    3      0       0
+        total                                         253  251      1       1
         ");
     }
 
@@ -195,13 +160,13 @@ mod tests {
             line(13, NotificationState::Waiting, [3, 0, 0, 0, 3]),
             line(14, NotificationState::Abandoned, [3, 1, 0, 0, 2]),
         ];
-        insta::assert_snapshot!(table(&lines, 0, now()), @r"
-           id event  type     state         received (UTC)     people sent failed skipped deferred pending  worker
-            1   123  UPDATED  completed     2026-11-21 09:00      250  248      1       1        0       0
-           12   123  UPDATED  running 4min  2026-11-21 09:00  1000000 1000      0       0        0  999000  web-1:4711
-           13   123  UPDATED  waiting 4min  2026-11-21 09:00        3    0      0       0        0       3
-           14   123  UPDATED  abandoned     2026-11-21 09:00        3    1      0       0        0       2
-        total                                                 1000256 1249      1       1        0  999005
+        insta::assert_snapshot!(notifications(&lines, 0, now(), Screen::PLAIN), @r"
+           id event  type     state         received   people sent failed skipped pending  worker
+            1   123  UPDATED  completed     09:00Z        250  248      1       1       0
+           12   123  UPDATED  running 4min  09:00Z    1000000 1000      0       0  999000  web-1:4711
+           13   123  UPDATED  waiting 4min  09:00Z          3    0      0       0       3
+           14   123  UPDATED  abandoned     09:00Z          3    1      0       0       2
+        total                                         1000256 1249      1       1  999005
         ");
     }
 
@@ -211,11 +176,11 @@ mod tests {
             with_dry_run(line(1, NotificationState::Completed, [250, 248, 1, 1, 0]), 248),
             line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
         ];
-        insta::assert_snapshot!(table(&lines, 0, now()), @r"
-           id event  type     state      received (UTC)    people sent (dry run) failed skipped deferred pending
-            1   123  UPDATED  completed  2026-11-21 09:00     250  248       248      1       1        0       0
-           12   123  UPDATED  completed  2026-11-21 09:00       3    3         0      0       0        0       0
-        total                                                 253  251       248      1       1        0       0
+        insta::assert_snapshot!(notifications(&lines, 0, now(), Screen::PLAIN), @r"
+           id event  type     state      received  people sent (dry run) failed skipped
+            1   123  UPDATED  completed  09:00Z       250  248       248      1       1
+           12   123  UPDATED  completed  09:00Z         3    3         0      0       0
+        total                                         253  251       248      1       1
         ");
     }
 
@@ -225,35 +190,63 @@ mod tests {
             with_same_address(line(1, NotificationState::Completed, [250, 240, 1, 9, 0]), 8),
             line(12, NotificationState::Completed, [3, 3, 0, 0, 0]),
         ];
-        insta::assert_snapshot!(table(&lines, 0, now()), @r"
-           id event  type     state      received (UTC)    people sent failed skipped (same address) deferred pending
-            1   123  UPDATED  completed  2026-11-21 09:00     250  240      1       9              8        0       0
-           12   123  UPDATED  completed  2026-11-21 09:00       3    3      0       0              0        0       0
-        total                                                 253  243      1       9              8        0       0
+        insta::assert_snapshot!(notifications(&lines, 0, now(), Screen::PLAIN), @r"
+           id event  type     state      received  people sent failed skipped (same address)
+            1   123  UPDATED  completed  09:00Z       250  240      1       9              8
+           12   123  UPDATED  completed  09:00Z         3    3      0       0              0
+        total                                         253  243      1       9              8
         ");
     }
 
     #[test]
     fn the_total_says_what_it_covers() {
-        let table = table(&[line(1284, NotificationState::Completed, [250, 248, 1, 1, 0])], 1283, now());
+        let lines = [line(1284, NotificationState::Completed, [250, 248, 1, 1, 0])];
+        let table = notifications(&lines, 1283, now(), Screen::PLAIN);
         insta::assert_snapshot!(table, @r"
-           id event  type     state      received (UTC)    people sent failed skipped deferred pending
-         1284   123  UPDATED  completed  2026-11-21 09:00     250  248      1       1        0       0
-        total                            1 shown of 1284      250  248      1       1        0       0
+           id event  type     state      received   people sent failed skipped
+         1284   123  UPDATED  completed  09:00Z        250  248      1       1
+        total                            1 of 1284     250  248      1       1
+        ");
+    }
+
+    /// All that a busy day has, on a terminal of 80 characters.
+    #[test]
+    fn a_list_of_a_hundred_thousand_fits_a_narrow_terminal() {
+        let large = line(712, NotificationState::Running, [87_900, 40_000, 500, 400, 47_000]);
+        let large =
+            held(with_deferred(large, 12_100, "2026-11-21T10:05:00"), "mail-worker-12:4711:8:0:4:1f", false);
+        let lines = [with_dry_run(line(711, NotificationState::Completed, [20, 19, 1, 0, 0]), 1), large];
+        let on = |width| notifications(&lines, 0, now(), Screen { width: Some(width), has_colors: false });
+        for width in [80, 100, 120, 160] {
+            let widest = on(width).lines().map(shown_width).max();
+            assert!(widest <= Some(width), "{width}: {widest:?}\n{}", on(width));
+        }
+        insta::assert_snapshot!(on(80), @r"
+           id event  type     state         people  sent failed skipped deferred pending
+          711   123  UPDATED  completed         20    19      1       0        0       0
+          712   123  UPDATED  running 4min  100000 40000    500     400    12100   47000
+        total                               100020 40019    501     400    12100   47000
+        (too narrow to show: worker, (dry run), received)
+        ");
+        insta::assert_snapshot!(on(120), @r"
+           id event  type     state         received  people  sent (dry run) failed skipped deferred pending  worker
+          711   123  UPDATED  completed     09:00Z        20    19         1      1       0        0       0
+          712   123  UPDATED  running 4min  09:00Z    100000 40000         0    500     400    12100   47000  mail-worker-12:47…
+        total                                         100020 40019         1    501     400    12100   47000
         ");
     }
 
     #[test]
-    fn a_list_of_a_hundred_thousand_fits_a_terminal_of_a_hundred_characters() {
-        let large = line(712, NotificationState::Running, [87_900, 87_000, 500, 400, 0]);
-        let table = table(&[with_deferred(large, 12_100, "2026-11-21T10:05:00")], 0, now());
-        let widths: Vec<usize> = table.lines().map(str::len).collect();
-        assert!(widths.iter().all(|width| *width <= 100), "{widths:?}\n{table}");
-        insta::assert_snapshot!(table, @r"
-           id event  type     state         received (UTC)    people  sent failed skipped deferred pending
-          712   123  UPDATED  running 4min  2026-11-21 09:00  100000 87000    500     400    12100       0
-        total                                                 100000 87000    500     400    12100       0
-        ");
+    fn states_have_colours_where_there_are_any() {
+        let lines = [
+            line(1, NotificationState::Completed, [3, 3, 0, 0, 0]),
+            line(2, NotificationState::Abandoned, [3, 1, 2, 0, 0]),
+        ];
+        let colored = notifications(&lines, 0, now(), Screen { width: None, has_colors: true });
+        assert!(colored.contains("\u{1b}[32mcompleted\u{1b}[0m"), "{colored:?}");
+        assert!(colored.contains("\u{1b}[1m\u{1b}[31mabandoned\u{1b}[0m"), "{colored:?}");
+        let plain = anstream::adapter::strip_str(&colored).to_string();
+        assert_eq!(plain, notifications(&lines, 0, now(), Screen::PLAIN));
     }
 
     #[test]

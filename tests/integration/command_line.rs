@@ -65,7 +65,7 @@ fn status_shows_what_the_ledger_contains() {
 
     let ended = scenario.run(&["status", "--limit", "1"]);
     assert_eq!((ended.code, ended.out.contains("123  CREATED")), (Some(0), false), "{ended:?}");
-    assert!(ended.out.contains("  1 shown of 2  "), "{}", ended.out);
+    assert!(ended.out.contains("  1 of 2  "), "{}", ended.out);
     assert!(ended.err.contains("1 older notification is hidden"), "{}", ended.err);
 
     // An outcome of a participant who is not of this event does not add up.

@@ -1,0 +1,128 @@
+//! What an output can show: how wide it is, and whether it has colours. Measures and cuts text as terminals show it. Finding out what
+//! standard output is belongs to `commands::output`.
+
+use anstyle::{AnsiColor, Style};
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
+
+/// Stands at the end of a text that was cut.
+const ELLIPSIS: char = '…';
+
+/// Where text is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Characters that fit a line; `None`: no terminal, and nothing is cut.
+    pub width: Option<usize>,
+    /// Whether it shows colours.
+    pub has_colors: bool,
+}
+
+/// How good or bad something is. Its colour is never the only sign: the words say the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Neither.
+    #[default]
+    Plain,
+    /// As it should be: green.
+    Good,
+    /// Worth a look: yellow.
+    Caution,
+    /// Something has to be done: red.
+    Bad,
+    /// Beside the point: dim.
+    Faint,
+    /// A title: bold.
+    Strong,
+}
+
+impl Screen {
+    /// A file or a pipe.
+    pub const PLAIN: Self = Self { width: None, has_colors: false };
+
+    /// The text in the colour of `tone`, if there are colours.
+    #[must_use]
+    pub fn paint(self, text: &str, tone: Tone) -> String {
+        let style = tone.style();
+        if !self.has_colors || text.is_empty() || style.is_plain() {
+            return text.to_owned();
+        }
+        format!("{style}{text}{style:#}")
+    }
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Caution => AnsiColor::Yellow.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Faint => Style::new().dimmed(),
+            Self::Strong => Style::new().bold(),
+        }
+    }
+}
+
+/// How many cells of a terminal a text takes: most letters take one, those of Chinese and Japanese and most emoji two, accents none.
+#[must_use]
+pub fn shown_width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text in at most `max` cells of a terminal, with an ellipsis at its end if it was cut. What a reader sees as one character is kept
+/// or left out as a whole.
+#[must_use]
+pub fn fit(text: &str, max: usize) -> String {
+    if shown_width(text) <= max {
+        return text.to_owned();
+    }
+    let mut fitting = String::new();
+    let mut left = max.saturating_sub(1);
+    for cluster in text.graphemes(true) {
+        let width = shown_width(cluster);
+        if width > left {
+            break;
+        }
+        left -= width;
+        fitting.push_str(cluster);
+    }
+    fitting.truncate(fitting.trim_end().len());
+    fitting.push(ELLIPSIS);
+    fitting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_take_two_cells_and_accents_none() {
+        let widths = ["Ada", "日本語", "e\u{301}", "🎉", ""].map(shown_width);
+        assert_eq!(widths, [3, 6, 1, 2, 0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_ends_with_an_ellipsis() {
+        for (text, max, fitting) in [
+            ("Ada", 3, "Ada"),
+            ("Ada L", 4, "Ada…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("Zoe\u{301}s", 3, "Zo…"),
+            ("Ada", 1, "…"),
+        ] {
+            assert_eq!(fit(text, max), fitting);
+            assert!(shown_width(fitting) <= max);
+        }
+    }
+
+    #[test]
+    fn colours_are_only_where_they_are_shown() {
+        let colored = Screen { has_colors: true, ..Screen::PLAIN };
+        assert_eq!(colored.paint("ok", Tone::Good), "\u{1b}[32mok\u{1b}[0m");
+        assert_eq!(colored.paint("ok", Tone::Plain), "ok");
+        assert_eq!(colored.paint("", Tone::Bad), "");
+        assert_eq!(Screen::PLAIN.paint("ok", Tone::Good), "ok");
+    }
+}
