@@ -21,13 +21,9 @@ use crate::domain::backoff::Backoff;
 use crate::domain::installation::Installation;
 use crate::domain::session::SessionNumbers;
 use crate::exit_code::{FAILED, exit_at_once};
-use crate::http;
-use crate::http::database::RequestDatabase;
-use crate::http::server::{self, HttpServer};
-use crate::http::unsubscribe::Unsubscribing;
-use crate::http::webhooks::Webhooks;
+use crate::http::server;
 use crate::observe::events::routes::ToldKeys;
-use crate::observe::health::Monitor;
+use crate::observe::health::{Monitor, Part};
 use crate::observe::logging;
 use crate::shutdown::{self, Shutdown};
 use crate::store::Store;
@@ -50,6 +46,7 @@ pub mod announcing;
 pub mod channels;
 pub mod database;
 pub mod routes;
+pub mod serving;
 
 /// What the whole process shares. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -114,37 +111,6 @@ impl Runtime {
             .context("cannot catch signals")?;
         runtime.database_retry.watch().context("cannot start the thread that watches the database")?;
         Ok(runtime)
-    }
-
-    /// Serves `/healthz`, `/metrics` and the page behind the links of mails, if `HTTP_ADDR` is set.
-    ///
-    /// # Errors
-    /// When the address is taken or is not this machine's, or the page does not render.
-    pub fn serve_http(
-        &self,
-        config: &Config,
-        templates: &Templates,
-        database: &RequestDatabase,
-    ) -> anyhow::Result<Option<HttpServer>> {
-        let Some(addr) = config.worker.http_addr else {
-            if config.email.unsubscribe.is_some() {
-                log::info!("HTTP_ADDR is not set: another program has to answer at UNSUBSCRIBE_URL");
-            }
-            if !config.email.webhooks.providers().is_empty() {
-                log::warn!("HTTP_ADDR is not set: this worker does not answer at /webhooks/");
-            }
-            return Ok(None);
-        };
-        let metrics = || Arc::clone(&self.monitor.metrics);
-        let unsubscribing = config.email.unsubscribe.as_ref();
-        let unsubscribing = unsubscribing
-            .map(|links| Unsubscribing::new(links, templates, database.clone(), metrics()))
-            .transpose()?;
-        let webhooks = Webhooks::new(&config.email.webhooks, database.clone(), metrics());
-        let has_webhooks = !config.email.webhooks.providers().is_empty();
-        let paths = http::paths(unsubscribing.is_some(), has_webhooks);
-        let routes = http::routes(self.monitor.clone(), paths, unsubscribing, webhooks);
-        Ok(Some(server::serve(addr, paths, routes)?))
     }
 
     /// Opens the database, and waits for one that is away. `None` when a shutdown is requested first.
@@ -226,6 +192,22 @@ impl Runtime {
         }
     }
 
+    /// From now on broker and database are not ready, until they work for the first time.
+    pub fn starts(&self, config: &Config, has_broker: bool) {
+        self.monitor.health.set_starting(Part::Database);
+        if has_broker {
+            for broker in config.broker.of_each_queue() {
+                self.monitor_of(config, &broker).health.set_starting(Part::Broker);
+            }
+        }
+    }
+
+    /// Where there are several queues, each has problems and notes of its own.
+    fn monitor_of(&self, config: &Config, broker: &BrokerConfig) -> Monitor {
+        let is_one = config.broker.queues().count() == 1;
+        if is_one { self.monitor.clone() } else { self.monitor.of_queue(&broker.queue) }
+    }
+
     /// Watches for calls to the broker that never return.
     ///
     /// # Errors
@@ -248,9 +230,8 @@ impl Runtime {
         replies: Option<&Sender<Publication>>,
     ) -> anyhow::Result<Vec<Subscription>> {
         let (numbers, prefetch) = (SessionNumbers::default(), config.worker.prefetch);
-        let is_one = config.broker.queues().count() == 1;
         let subscribe = |broker: BrokerConfig| {
-            let monitor = if is_one { self.monitor.clone() } else { self.monitor.of_queue(&broker.queue) };
+            let monitor = self.monitor_of(config, &broker);
             let replies = replies.cloned();
             consumer::subscribe(&broker, prefetch, &numbers, replies, &monitor, watchdog, &self.shutdown)
         };

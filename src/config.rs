@@ -10,6 +10,7 @@ mod defer_schedule;
 mod dotenv;
 pub mod email;
 pub mod environment;
+pub mod http;
 pub mod log;
 pub mod problem;
 mod reader;
@@ -23,6 +24,7 @@ use crate::config::broker::BrokerConfig;
 use crate::config::content::ContentConfig;
 use crate::config::database::DatabaseConfig;
 use crate::config::email::EmailConfig;
+use crate::config::http::HttpConfig;
 use crate::config::log::LogConfig;
 use crate::config::problem::ConfigErrors;
 use crate::config::reader::Reader;
@@ -41,6 +43,8 @@ pub struct Config {
     pub content: ContentConfig,
     /// Sizes, retries and timeouts of the worker.
     pub worker: WorkerConfig,
+    /// The HTTP server of the worker.
+    pub http: HttpConfig,
     /// Level, format and file of the log.
     pub log: LogConfig,
 }
@@ -57,12 +61,14 @@ impl Config {
         let mut email = EmailConfig::read(&mut reader);
         let content = ContentConfig::read(&mut reader, email.reply_to.as_deref());
         email.set_default_name(content.brand.name.as_deref());
+        let has_public_pages = email.unsubscribe.is_some() || !email.webhooks.providers().is_empty();
         let config = Self {
             broker,
             database,
             content,
             email,
             worker: WorkerConfig::read(&mut reader),
+            http: HttpConfig::read(&mut reader, has_public_pages),
             log: LogConfig::read(&mut reader),
         };
         reader.finish()?;

@@ -2,40 +2,55 @@
 //! nothing from `worker`. It alone is async: tokio, hyper and axum are named here and nowhere else.
 
 use axum::Router;
+use axum::http::StatusCode;
 
+use crate::http::probes::Probes;
+use crate::http::respond::text;
 use crate::http::unsubscribe::Unsubscribing;
 use crate::http::webhooks::Webhooks;
-use crate::observe::health::Monitor;
 
+pub mod access;
 mod client;
 pub mod database;
 pub mod probes;
 mod rate_limit;
+pub mod readiness;
+mod respond;
 pub mod server;
 pub mod unsubscribe;
 pub mod webhooks;
 
-/// The paths that are served, for people.
-#[must_use]
-pub fn paths(has_page: bool, has_webhooks: bool) -> &'static str {
-    match (has_page, has_webhooks) {
-        (false, false) => "/healthz and /metrics",
-        (true, false) => "/healthz, /metrics and /unsubscribe/",
-        (false, true) => "/healthz, /metrics and /webhooks/",
-        (true, true) => "/healthz, /metrics, /unsubscribe/ and /webhooks/",
-    }
+/// All that a server answers.
+pub struct Routes {
+    /// The routes themselves.
+    pub router: Router,
+    /// Their paths, for people.
+    pub paths: String,
 }
 
-/// All routes, of which another path is told `paths`. Without links that unsubscribe there is no page for them.
-pub fn routes(
-    monitor: Monitor,
-    paths: &'static str,
-    unsubscribing: Option<Unsubscribing>,
-    webhooks: Webhooks,
-) -> Router {
-    let routes = probes::routes(monitor, paths).merge(webhooks.routes());
-    match unsubscribing {
-        Some(unsubscribing) => routes.merge(unsubscribing.routes()),
-        None => routes,
+/// All routes. Without links that unsubscribe there is no page for them, and without a provider there are no webhooks.
+#[must_use]
+pub fn routes(probes: Probes, unsubscribing: Option<Unsubscribing>, webhooks: Option<Webhooks>) -> Routes {
+    let mut paths = vec!["/livez", "/readyz", "/healthz", "/metrics"];
+    let mut router = probes::routes(probes);
+    if let Some(unsubscribing) = unsubscribing {
+        paths.push("/unsubscribe/");
+        router = router.merge(unsubscribing.routes());
+    }
+    if let Some(webhooks) = webhooks {
+        paths.push("/webhooks/");
+        router = router.merge(webhooks.routes());
+    }
+    let paths = listed(&paths);
+    let told = format!("not found; available: {paths}\n");
+    let not_found = move || async move { text(StatusCode::NOT_FOUND, told) };
+    Routes { router: router.fallback(not_found), paths }
+}
+
+/// With commas, and `and` before the last one.
+fn listed(paths: &[&str]) -> String {
+    match paths.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => paths.concat(),
     }
 }

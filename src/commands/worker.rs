@@ -19,6 +19,7 @@ use crate::config::environment::Environment;
 use crate::domain::reminder::ReminderOffset;
 use crate::http::database::RequestDatabase;
 use crate::observe::events;
+use crate::observe::health::Part;
 use crate::shutdown;
 use crate::version;
 use crate::worker::deferral_sweep;
@@ -31,7 +32,7 @@ use crate::worker::set_aside_sweep;
 /// Run the worker: consume notifications until stopped
 ///
 /// Needs the database and the broker, and waits for each of them if it is not available. Needs the SMTP relay
-/// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves /healthz and /metrics. Several workers may share a
+/// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it answers probes and Prometheus (docs/http.md). Several workers may share a
 /// queue and a database.
 ///
 /// With ROUTES_FILE, messages with any payload are mailed by their routing keys (docs/publishing.md).
@@ -112,12 +113,15 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     let routes = routes::load(&config.worker)?;
     let templates = channels::templates_for(&config.content, routes.as_deref())?;
     let request_database = RequestDatabase::default();
-    let http = runtime.serve_http(config, &templates, &request_database)?;
+    let has_broker = !args.outbox_only;
+    runtime.starts(config, has_broker);
+    let http = runtime.serve_http(config, &templates, &request_database, has_broker)?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
     };
     request_database.open(&store);
+    runtime.monitor.health.clear_problem(Part::Database);
     let address_key = channels::address_key(&config.email, &store, &runtime.database_retry)?;
     let channels = channels::email(&config.email, &installation, &templates, address_key.as_ref())?;
     if let Some(reach) = config.email.describe_reach() {
@@ -125,7 +129,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     }
     let (threads, mut context) =
         runtime.start_threads(config, templates, channels, store, ProcessRole::Worker)?;
-    let watchdog = if args.outbox_only { None } else { Some(runtime.watch_broker()?) };
+    let watchdog = if has_broker { Some(runtime.watch_broker()?) } else { None };
     let announcing = if let Some(watchdog) = &watchdog {
         runtime.announce(config, &context.store, &installation, watchdog)?
     } else {

@@ -87,7 +87,7 @@ fn the_commented_lines_of_the_example_are_valid() {
     let config = read(&all).unwrap();
     assert!(config.broker.tls && config.broker.hosts[0].to_string() == "broker.example.org:5671");
     assert_eq!(config.email.rate.map(Rate::interval), Some(Duration::from_millis(20)));
-    assert!(config.log.file.is_some() && config.worker.http_addr.is_some());
+    assert!(config.log.file.is_some() && config.http.addr.is_some());
     let real = all.replace("EMAIL_DUMMY_MODE=True", "EMAIL_DUMMY_MODE=False");
     let Route::Smtp(relay) = read(&real).unwrap().email.route else { panic!("not the relay") };
     assert_eq!(relay.security, Security::StartTls);

@@ -1,6 +1,5 @@
-//! The section of the worker: sizes, retries, timeouts and the address of its HTTP server.
+//! The section of the worker: sizes, retries and timeouts.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,8 +49,6 @@ pub struct WorkerConfig {
     pub shutdown_timeout: Duration,
     /// Term of a lease: how long a worker that has stopped renewing keeps its notifications (`LEASE_TIMEOUT`).
     pub lease_timeout: Duration,
-    /// Address of `/healthz` and `/metrics` (`HTTP_ADDR`); `None` starts no HTTP server.
-    pub http_addr: Option<SocketAddr>,
 }
 
 impl WorkerConfig {
@@ -83,11 +80,6 @@ impl WorkerConfig {
             routes_file: reader.text("ROUTES_FILE").map(PathBuf::from),
             shutdown_timeout: reader.seconds("SHUTDOWN_TIMEOUT", 30, &(0.1..=3_600.0)),
             lease_timeout: reader.seconds("LEASE_TIMEOUT", 30, &(1.0..=3_600.0)),
-            http_addr: reader.parsed(
-                "HTTP_ADDR",
-                "an address and a port such as 127.0.0.1:9090 or 0.0.0.0:9090",
-                |value| value.parse().ok(),
-            ),
         }
     }
 }

@@ -43,6 +43,12 @@ impl RequestDatabase {
         self.store.get_or_init(|| store.with_own_connections(CONNECTIONS));
     }
 
+    /// Whether requests have one.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.store.get().is_some()
+    }
+
     /// What the query returns.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod coalescing;
 pub mod database;
 pub mod dead_letters;
+pub mod http;
 pub mod mail;
 pub mod notification;
 pub mod outbox;

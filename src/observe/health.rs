@@ -1,6 +1,6 @@
 //! What is wrong at the moment, and with the metrics all that the process tells about itself. `http` serves both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crate::observe::metrics::Metrics;
@@ -28,7 +28,9 @@ pub enum Part {
 }
 
 impl Part {
-    fn name(self) -> &'static str {
+    /// Its name, as `/healthz` and `status` have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Broker => "broker",
             Self::Database => "database",
@@ -44,18 +46,26 @@ impl Part {
 /// What a line begins with that is a note and no problem.
 pub const NOTE_PREFIX: &str = "note: ";
 
+/// Why a part is not ready that has neither worked nor failed yet.
+const STARTING: &str = "not connected yet";
+
 /// The current problem of each [`Part`], and its note: what is worth knowing and no problem. Cheap to clone; all clones
 /// are one.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     problems: Arc<Mutex<Texts>>,
     notes: Arc<Mutex<Texts>>,
+    /// What has neither worked nor failed yet.
+    starting: Arc<Mutex<BTreeSet<Key>>>,
     /// The queue that the problems and notes of this clone are about, where there are several.
     queue: Option<Arc<str>>,
 }
 
+/// A part, and one of its queues.
+type Key = (Part, Option<Arc<str>>);
+
 /// What is said of each part, and of each queue of a part.
-type Texts = BTreeMap<(Part, Option<Arc<str>>), String>;
+type Texts = BTreeMap<Key, String>;
 
 impl Health {
     /// A clone whose problems and notes are about this queue.
@@ -70,18 +80,37 @@ impl Health {
         self.queue.as_deref()
     }
 
-    fn key(&self, part: Part) -> (Part, Option<Arc<str>>) {
+    fn key(&self, part: Part) -> Key {
         (part, self.queue.clone())
+    }
+
+    /// From now until it works or fails, `part` is not ready, and that is no problem.
+    pub fn set_starting(&self, part: Part) {
+        lock(&self.starting).insert(self.key(part));
     }
 
     /// Sets what is wrong with `part`, in place of what was wrong before.
     pub fn set_problem(&self, part: Part, reason: String) {
         lock(&self.problems).insert(self.key(part), reason);
+        lock(&self.starting).remove(&self.key(part));
     }
 
     /// Notes that `part` works.
     pub fn clear_problem(&self, part: Part) {
         lock(&self.problems).remove(&self.key(part));
+        lock(&self.starting).remove(&self.key(part));
+    }
+
+    /// Why `part` is not ready, with every mail address masked; empty if it is. Of several queues, each is named.
+    #[must_use]
+    pub fn reasons_not_ready(&self, part: Part) -> Vec<String> {
+        let of_part = |key: &Key| key.0 == part;
+        let problems = lock(&self.problems);
+        let problems = problems.iter().filter(|(key, _)| of_part(key));
+        let starting = lock(&self.starting);
+        let starting = starting.iter().filter(|key| of_part(key)).map(|key| (key, STARTING));
+        let problems = problems.map(|(key, text)| (key, text.as_str()));
+        problems.chain(starting).map(|((_, queue), text)| sentence(queue.as_deref(), text)).collect()
     }
 
     /// Sets what is worth knowing of `part`, in place of what was before.
@@ -108,12 +137,15 @@ impl Health {
 }
 
 fn lines(prefix: &str, texts: &Texts) -> String {
-    let line = |((part, queue), text): (&(Part, Option<Arc<str>>), &String)| {
-        let queue = queue.as_ref().map(|queue| format!(" queue {}:", one_line(queue)));
-        let (part, queue, text) = (part.name(), queue.unwrap_or_default(), mask(&one_line(text)));
-        format!("{prefix}{part}:{queue} {text}\n")
+    let line = |((part, queue), text): (&Key, &String)| {
+        format!("{prefix}{}: {}\n", part.name(), sentence(queue.as_deref(), text))
     };
     texts.iter().map(line).collect()
+}
+
+fn sentence(queue: Option<&str>, text: &str) -> String {
+    let queue = queue.map(|queue| format!("queue {}: ", one_line(queue)));
+    queue.unwrap_or_default() + &mask(&one_line(text))
 }
 
 /// Health and metrics of the process. Cheap to clone; all clones are one.
@@ -163,6 +195,26 @@ mod tests {
         broker: queue mails: it was deleted
         relay: connection refused
         ");
+    }
+
+    #[test]
+    fn what_has_not_worked_yet_is_not_ready_and_no_problem() {
+        let health = Health::default();
+        assert!(health.reasons_not_ready(Part::Relay).is_empty(), "it is used when there is a mail");
+        let [mails, urgent] = ["mails", "mails.urgent"].map(|queue| health.of_queue(queue));
+        for health in [&mails, &urgent] {
+            health.set_starting(Part::Broker);
+        }
+        mails.clear_problem(Part::Broker);
+        assert_eq!(health.reasons_not_ready(Part::Broker), ["queue mails.urgent: not connected yet"]);
+        assert_eq!(health.problems(), "");
+        urgent.set_problem(Part::Broker, "refused <ann@example.com>".to_owned());
+        assert_eq!(
+            health.reasons_not_ready(Part::Broker),
+            ["queue mails.urgent: refused <a***@example.com>"]
+        );
+        urgent.clear_problem(Part::Broker);
+        assert!(health.reasons_not_ready(Part::Broker).is_empty());
     }
 
     #[test]

@@ -7,21 +7,38 @@ use axum::routing::{get, post};
 use rustix::process::getpriority_process;
 
 use super::*;
-use crate::http::{self, probes};
+use crate::config::http::HttpConfig;
+use crate::config::secret::Secret;
+use crate::http::access::Access;
+use crate::http::database::RequestDatabase;
+use crate::http::probes::Probes;
+use crate::http::readiness::Readiness;
+use crate::http::{self, Routes};
 use crate::observe::health::{Monitor, Part};
 
-const PATHS: &str = "/healthz and /metrics";
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Longest wait of a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn start_server() -> (HttpServer, Monitor) {
-    let monitor = Monitor::default();
-    (start_with(probes::routes(monitor.clone(), PATHS)), monitor)
+    start_at("127.0.0.1:9090", None)
+}
+
+/// A server that takes itself for one at this address.
+fn start_at(addr: &str, token: Option<&str>) -> (HttpServer, Monitor) {
+    let (monitor, database) = (Monitor::default(), RequestDatabase::default());
+    let tokens = token.map(|token| Secret::new(token.to_owned())).into_iter().collect();
+    let access = Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens });
+    let readiness = Readiness::new(monitor.health.clone(), database, true, true);
+    let Routes { router, paths } =
+        http::routes(Probes { monitor: monitor.clone(), readiness, access }, None, None);
+    assert_eq!(paths, "/livez, /readyz, /healthz and /metrics");
+    (start_with(router), monitor)
 }
 
 fn start_with(routes: Router) -> HttpServer {
-    serve(([127, 0, 0, 1], 0).into(), PATHS, routes).unwrap()
+    serve(([127, 0, 0, 1], 0).into(), "/", routes).unwrap()
 }
 
 fn connect(server: &HttpServer) -> std::net::TcpStream {
@@ -83,9 +100,42 @@ fn metrics_are_current_and_anything_else_is_refused() {
     assert!(response.ends_with("\r\n\r\nonly GET is allowed\n"), "{response}");
     let response = send(&server, "GET / HTTP/1.1\r\n\r\n");
     assert!(response.starts_with("HTTP/1.1 404 Not Found\r\n"), "{response}");
-    assert!(response.ends_with("\r\n\r\nnot found; available: /healthz and /metrics\n"), "{response}");
+    assert!(
+        response.ends_with("\r\n\r\nnot found; available: /livez, /readyz, /healthz and /metrics\n"),
+        "{response}"
+    );
     for request in ["GET\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", "\u{fffd}\r\n\r\n"] {
         assert!(send(&server, request).starts_with("HTTP/1.1 400 Bad Request\r\n"), "{request}");
+    }
+}
+
+/// Off this machine, probes get an answer without the token, and neither reasons nor numbers.
+#[test]
+fn probes_need_no_token_and_what_shows_data_does() {
+    for (token, refusal) in [(None, "403 Forbidden"), (Some(TOKEN), "401 Unauthorized")] {
+        let (server, Monitor { health, .. }) = start_at("0.0.0.0:9090", token);
+        health.set_problem(Part::Relay, "10.0.0.7:25: connection refused".to_owned());
+        let ask = |path: &str, head: &str| send(&server, &format!("GET {path} HTTP/1.1\r\n{head}\r\n"));
+        assert!(ask("/livez", "").ends_with("\r\n\r\nok\n"));
+        for (path, body) in
+            [("/healthz", "relay"), ("/readyz", "broker: ready\ndatabase: not ready\nrelay: not ready")]
+        {
+            let response = ask(path, "");
+            assert!(response.starts_with("HTTP/1.1 503"), "{response}");
+            assert!(response.ends_with(&format!("\r\n\r\n{body}\n")), "{response}");
+        }
+        let response = ask("/metrics", "Authorization: Bearer 0123\r\n");
+        assert!(response.starts_with(&format!("HTTP/1.1 {refusal}")), "{response}");
+        assert!(response.contains("HTTP_TOKEN") && !response.contains("fanmail_sent"), "{response}");
+        let Some(token) = token else { continue };
+        let shown = format!("Authorization: Bearer {token}\r\n");
+        assert!(ask("/metrics", &shown).contains("\nfanmail_sent_total 0\n"));
+        assert!(ask("/healthz", &shown).contains("relay: 10.0.0.7:25: connection refused"));
+        let response = ask("/readyz", &format!("{shown}Accept: application/json\r\n"));
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+        let states: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(states["relay"]["reasons"][0], "10.0.0.7:25: connection refused");
+        assert_eq!(states["ready"], false);
     }
 }
 
@@ -93,7 +143,7 @@ fn metrics_are_current_and_anything_else_is_refused() {
 fn head_has_the_headers_of_get_and_no_body() {
     let (server, _) = start_server();
     let [get, head] =
-        ["GET", "HEAD"].map(|method| send(&server, &format!("{method} /healthz HTTP/1.1\r\n\r\n")));
+        ["GET", "HEAD"].map(|method| send(&server, &format!("{method} /livez HTTP/1.1\r\n\r\n")));
     let without_date = |head: &str| {
         let lines: Vec<_> =
             head.lines().filter(|line| !line.starts_with("Date:")).map(str::to_owned).collect();
@@ -207,14 +257,6 @@ fn a_stop_ends_what_is_idle_and_waits_for_what_is_not() {
 #[test]
 fn an_address_in_use_is_reported_with_what_to_do() {
     let (server, _) = start_server();
-    let error = serve(server.addr, PATHS, Router::new()).unwrap_err();
+    let error = serve(server.addr, "/", Router::new()).unwrap_err();
     assert!(error.to_string().contains("choose a free port"), "{error}");
-}
-
-#[test]
-fn what_is_served_is_named() {
-    assert_eq!(http::paths(false, false), PATHS);
-    assert_eq!(http::paths(true, false), "/healthz, /metrics and /unsubscribe/");
-    assert_eq!(http::paths(false, true), "/healthz, /metrics and /webhooks/");
-    assert_eq!(http::paths(true, true), "/healthz, /metrics, /unsubscribe/ and /webhooks/");
 }
