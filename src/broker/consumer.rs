@@ -143,7 +143,7 @@ impl BrokerThread {
         let mut is_first = true;
         while let Some(mut connection) = reconnect.try_to_open(&self.config, &self.shutdown) {
             let is_reconnect = !std::mem::replace(&mut is_first, false);
-            self.monitor.metrics.broker_reconnects.add(u64::from(is_reconnect));
+            self.monitor.metrics.broker_reconnects.inc_by(u64::from(is_reconnect));
             let number = self.numbers.next();
             let end = match self.find_queues(&mut connection) {
                 Ok(()) => self.serve(&connection, number, &mut reconnect),

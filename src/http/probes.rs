@@ -2,15 +2,16 @@
 //! problem, which name hosts, and the metrics are for those who may see data.
 
 use axum::extract::State;
-use axum::http::header::ACCEPT;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 
 use crate::http::access::{Access, guard_numbers};
 use crate::http::readiness::Readiness;
 use crate::http::respond::{json, text};
+use crate::observe::exposition::{self, Format};
 use crate::observe::health::Monitor;
 
 /// What probes ask about.
@@ -69,8 +70,13 @@ async fn healthz(State(Probes { monitor, access, .. }): State<Probes>, headers: 
     text(status, body)
 }
 
-async fn metrics(State(Probes { monitor, .. }): State<Probes>) -> Response {
-    text(StatusCode::OK, monitor.metrics.render())
+async fn metrics(State(Probes { monitor, .. }): State<Probes>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::accepted(accept);
+    match exposition::render(&monitor, format) {
+        Ok(metrics) => ([(CONTENT_TYPE, format.content_type()), (VARY, "Accept")], metrics).into_response(),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
 }
 
 fn status(works: bool) -> StatusCode {

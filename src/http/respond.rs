@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 /// The text format of Prometheus, which is plain text.
-const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// Lines for people and probes, or metrics.
+/// Lines for people and probes.
 pub fn text(status: StatusCode, body: impl IntoResponse) -> Response {
     (status, [(CONTENT_TYPE, PLAIN)], body).into_response()
 }

@@ -28,6 +28,24 @@ pub enum Part {
 }
 
 impl Part {
+    /// Those that may have a problem.
+    pub const ALL: [Self; 6] =
+        [Self::Broker, Self::Database, Self::DeadLetters, Self::Publications, Self::Relay, Self::Reminders];
+
+    /// The value of the label `part` of `fanmail_up`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Database => "database",
+            Self::DeadLetters => "dead_letters",
+            Self::Publications => "replies_and_events",
+            Self::Relay => "relay",
+            Self::Recipients => "recipients",
+            Self::Reminders => "reminders",
+        }
+    }
+
     /// Its name, as `/healthz` and `status` have it.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -181,7 +181,7 @@ impl Announcer {
 
     fn told(&self, told: Result<(), Stopped>) {
         if let Err(Stopped) = told {
-            self.metrics.events_lost.add(1);
+            self.metrics.events_lost.inc();
         }
     }
 

@@ -94,10 +94,12 @@ impl Outbox {
         }
         for message in &messages {
             match &message.opened {
-                OpenedWanted::Ours { .. } => metrics.outbox_taken.add(1),
+                OpenedWanted::Ours { .. } => {
+                    metrics.outbox_taken.inc();
+                }
                 OpenedWanted::Known(notification) => events::outbox::known(notification),
                 OpenedWanted::LeftToLedger { notification, waits } => {
-                    metrics.outbox_taken.add(1);
+                    metrics.outbox_taken.inc();
                     self.context.tell_of_waits(notification, waits);
                 }
                 // Its row has a problem.

@@ -270,7 +270,7 @@ fn refuse(fan_out: &FanOutHandle, committed: &CommitFlag, metrics: &Metrics) {
     // Before the lane continues: it must send nothing more under this lease.
     fan_out.held.mark_lost();
     committed.set();
-    metrics.refused_outcomes.add(1);
+    metrics.refused_outcomes.inc();
     fan_out.report(Report::Refused);
 }
 

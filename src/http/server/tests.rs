@@ -87,7 +87,7 @@ fn healthz_is_200_until_a_part_has_a_problem() {
 #[test]
 fn metrics_are_current_and_anything_else_is_refused() {
     let (server, Monitor { metrics, .. }) = start_server();
-    metrics.sent.add(42);
+    metrics.sent.inc_by(42);
     let response = send(&server, "GET /metrics?x=1 HTTP/1.1\r\n\r\n");
     assert!(response.contains("\nfanmail_sent_total 42\n"), "{response}");
     assert!(

@@ -13,7 +13,7 @@ pub fn waits(
     until: NaiveDateTime,
     replaced: &[NotificationId],
 ) {
-    metrics.superseded.add(replaced.len() as u64);
+    metrics.superseded.inc_by(replaced.len() as u64);
     let replaced: Vec<String> = replaced.iter().map(ToString::to_string).collect();
     log::info!(
         "notification {} ({notification}) waits for further updates of its event until {}{}",

@@ -111,7 +111,7 @@ impl State {
 
 /// A dead letter is stored in `queue`.
 pub fn stored(metrics: &Metrics, queue: &str, reason: &str, message_id: &str) {
-    metrics.dead_letters.add(1);
+    metrics.dead_letters.inc();
     log::warn!("message moved to {queue}: {reason} (message id {message_id})");
 }
 

@@ -36,7 +36,7 @@ pub fn retry_later(
 ) {
     let key = participant.shown_key();
     log::debug!("notification {notification_id}: participant {key}: will retry: {detail}");
-    metrics.retries.add(1);
+    metrics.retries.inc();
 }
 
 /// A mail is deferred: the ledger keeps it until it is tried again after `pause`. Only the first one of a fan-out is logged

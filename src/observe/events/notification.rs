@@ -68,7 +68,7 @@ pub fn completed(
     lasted: Duration,
     deferred_for: Duration,
 ) {
-    metrics.completed.add(1);
+    metrics.completed.inc();
     let Counts { sent, dry_run, failed, skipped, deferred, .. } = counts;
     log::info!(
         "notification {} ({notification}) completed: {sent} sent{}, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",

@@ -11,7 +11,7 @@ pub fn begins(only: bool) {
 
 /// A row has a problem, which is in the row as well. It stays there, and no mail is sent for it.
 pub fn not_sent(metrics: &Metrics, id: i64, problem: &str) {
-    metrics.outbox_problems.add(1);
+    metrics.outbox_problems.inc();
     log::warn!(
         "row {id} of the outbox is not sent: {problem}. Correct the application. To have the row taken again, correct it, and set \
          its taken_at and its problem to NULL"

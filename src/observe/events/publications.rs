@@ -59,18 +59,18 @@ impl PublicationHealth {
 
     /// The broker has one.
     pub fn published(&self, is_reply: bool) {
-        if is_reply { &self.metrics.replies } else { &self.metrics.events }.add(1);
+        if is_reply { &self.metrics.replies } else { &self.metrics.events }.inc();
     }
 
     /// The queue of a reply does not exist any more: the program that asked is gone.
     pub fn unroutable(&self, words: &str) {
-        self.metrics.replies_unroutable.add(1);
+        self.metrics.replies_unroutable.inc();
         log::debug!("the queue of a reply does not exist any more: {words}");
     }
 
     /// One is given up.
     pub fn given_up(&self, is_reply: bool, reason: &str) {
-        if is_reply { &self.metrics.replies_lost } else { &self.metrics.events_lost }.add(1);
+        if is_reply { &self.metrics.replies_lost } else { &self.metrics.events_lost }.inc();
         log::debug!("{} is given up: {reason}", if is_reply { "a reply" } else { "an event" });
     }
 }
@@ -84,7 +84,7 @@ pub fn too_many(metrics: &Metrics) {
              not concerned. fanmail_events_lost_total counts them"
         );
     }
-    metrics.events_lost.add(1);
+    metrics.events_lost.inc();
 }
 
 /// Without a broker, nothing can be published. `variables`: those that ask for it.

@@ -18,7 +18,7 @@ pub struct ToldKeys(Mutex<HashSet<String>>);
 
 /// A message is acked and not mailed, as `on_unmatched` says. The log has each routing key once.
 pub fn ignored(told: &ToldKeys, metrics: &Metrics, routing_key: &str) {
-    metrics.messages_ignored.add(1);
+    metrics.messages_ignored.inc();
     let shown = cut(one_line(routing_key), SHOWN);
     let mut keys = lock(&told.0);
     if keys.len() < TOLD_MAX && keys.insert(shown.clone()) {

@@ -7,7 +7,7 @@ use crate::text::count::count;
 
 /// It is completed before it has reached anyone.
 pub fn before_it_began(metrics: &Metrics, notification: &Notification, newer: NotificationId) {
-    metrics.superseded.add(1);
+    metrics.superseded.inc();
     log::info!(
         "notification {} ({notification}) is superseded by notification {newer} before it began; nobody gets it, and everyone gets \
          that one",
@@ -17,7 +17,7 @@ pub fn before_it_began(metrics: &Metrics, notification: &Notification, newer: No
 
 /// It is completed: `skipped` people had no outcome, and get the newer one only.
 pub fn ended(metrics: &Metrics, notification: &Notification, newer: NotificationId, skipped: u64) {
-    metrics.superseded.add(1);
+    metrics.superseded.inc();
     log::info!(
         "notification {} ({notification}) is superseded by notification {newer}: {} skipped, and everyone gets that one",
         notification.id,

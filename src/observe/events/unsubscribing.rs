@@ -16,11 +16,11 @@ pub enum Changed {
 pub fn changed(metrics: &Metrics, changed: Changed) {
     match changed {
         Changed::Stopped(scope) => {
-            metrics.unsubscribed.add(1);
+            metrics.unsubscribed.inc();
             log::info!("somebody has unsubscribed by the link of a mail: {scope}");
         }
         Changed::Resumed(scope) => {
-            metrics.resubscribed.add(1);
+            metrics.resubscribed.inc();
             log::info!("somebody wants mails again that were stopped by the link of a mail: {scope}");
         }
     }

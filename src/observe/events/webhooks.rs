@@ -4,13 +4,13 @@ use crate::observe::metrics::Metrics;
 
 /// Reports of a provider were recorded, or count as known or foreign.
 pub fn taken(metrics: &Metrics, provider: &str, number: u64) {
-    metrics.webhook_reports.add(number);
+    metrics.webhook_reports.inc_by(number);
     log::debug!("webhooks: took {number} reports of {provider}");
 }
 
 /// A request was refused. Anybody can send one: only some of them are logged loudly.
 pub fn refused(metrics: &Metrics, provider: &str, why: &str, is_loud: bool) {
-    metrics.webhooks_refused.add(1);
+    metrics.webhooks_refused.inc();
     if is_loud {
         log::warn!(
             "webhooks: a request to /webhooks/{provider} is refused: {why}. Further ones are only counted for a minute. If {provider} sent it, \

@@ -129,7 +129,7 @@ impl Admission<'_> {
     #[must_use]
     pub fn failed(mut self, suspect: Option<MailKey>, detail: &str) -> bool {
         let probe = std::mem::take(&mut self.probe);
-        self.breaker.monitor.metrics.relay_failures.add(1);
+        self.breaker.monitor.metrics.relay_failures.inc();
         self.breaker.failed_at(Instant::now(), fastrand::f64(), probe, suspect, detail)
     }
 

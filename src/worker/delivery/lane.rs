@@ -201,7 +201,7 @@ impl<C: Channel> Lane<C> {
                 return job.give_back();
             }
             Class::Throttled(_) => {
-                self.shared.monitor.metrics.throttled.add(1);
+                self.shared.monitor.metrics.throttled.inc();
                 admission.works();
                 if job.recipient.throttles.are_charged() {
                     decision = Decision::Retry;
@@ -231,7 +231,7 @@ impl<C: Channel> Lane<C> {
     /// Returns, retries, defers or fails the job.
     fn apply_decision(&mut self, decision: Decision, mut job: Job, error: &SendError) {
         if error.is_ambiguous() {
-            self.shared.monitor.metrics.ambiguous.add(1);
+            self.shared.monitor.metrics.ambiguous.inc();
         }
         match decision {
             // Another lane or another worker may succeed.

@@ -194,7 +194,7 @@ impl Dispatcher {
         self.tasks.set_receipt(twin, source, receipt);
         self.tasks.set_reply_to(twin, again.reply_to.clone());
         if again.is_nameless() {
-            self.context.metrics.redelivered_decided.add(1);
+            self.context.metrics.redelivered_decided.inc();
         }
         if self.tasks.awaiting_redelivery().contains(&twin) {
             events::notification::already_completed(notification);

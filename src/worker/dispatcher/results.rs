@@ -60,7 +60,7 @@ impl Dispatcher {
             return self.delivered_again(id, twin, &notification);
         }
         if by_flag && !matches!(opened, OpenedAs::Ours { resumed: false, .. }) {
-            self.context.metrics.redelivered_decided.add(1);
+            self.context.metrics.redelivered_decided.inc();
         }
         self.tasks.set_state(id, TaskState::Waiting(opened));
         self.end_superseded(id);
@@ -72,7 +72,7 @@ impl Dispatcher {
             return self.delivered_again(id, twin, notification);
         }
         if by_flag {
-            self.context.metrics.redelivered_decided.add(1);
+            self.context.metrics.redelivered_decided.inc();
         }
         events::notification::already_completed(notification);
         self.ended(id, FanOutResult::Completed(*notification));
