@@ -108,13 +108,8 @@ Examples:
         #[command(subcommand)]
         command: PersonCommand,
     },
-    /// List the messages that could not be processed
-    ///
-    /// The broker keeps them in the queue QUEUE.dead, each with the reason. After you have fixed the cause,
-    /// publish the notification again with: fanmail publish
-    #[command(after_help = "\
-Example:
-  fanmail dead-letters list --limit 10")]
+    /// Look at the messages that could not be processed: list, show
+    #[command(long_about = dead_letters::ABOUT, after_help = dead_letters::EXAMPLES)]
     DeadLetters {
         /// What to do with them.
         #[command(subcommand)]

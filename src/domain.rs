@@ -9,6 +9,7 @@ pub mod bounce_token;
 pub mod calendar_entry;
 pub mod channel;
 pub mod content;
+pub mod dead_reason;
 pub mod event;
 pub mod event_key;
 pub mod event_key_type;

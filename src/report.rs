@@ -3,6 +3,7 @@
 
 pub mod advice;
 pub mod bounces;
+pub mod dead_letters;
 pub mod failures;
 pub(crate) mod naming;
 pub mod notifications;

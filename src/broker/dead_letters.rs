@@ -1,7 +1,12 @@
-//! Dead letters: messages that cannot be processed, stored in `<queue>.dead` with their reasons.
+//! Dead letters: messages that cannot be processed, stored in `<queue>.dead` with their reasons; and what a person does with them.
 
 mod answering;
+mod broker_move;
 pub mod browse;
 pub(super) mod properties;
+mod reader;
+pub(super) mod replay_properties;
 pub(super) mod storing;
+mod values;
+pub mod view;
 pub mod writer;

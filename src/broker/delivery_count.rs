@@ -12,7 +12,12 @@ pub(super) const MANY: u64 = 5;
 
 /// How often the message was returned to its queue; `None` if the queue does not count.
 pub(super) fn delivery_count(properties: &AmqpProperties) -> Option<u64> {
-    match properties.headers().as_ref()?.get(HEADERS[0])? {
+    integer(properties.headers().as_ref()?.get(HEADERS[0])?)
+}
+
+/// A count in a header, whichever type of integer it has.
+pub(super) fn integer(value: &AmqpValue) -> Option<u64> {
+    match value {
         AmqpValue::LongLongInt(count) => u64::try_from(*count).ok(),
         AmqpValue::LongInt(count) => u64::try_from(*count).ok(),
         AmqpValue::ShortInt(count) => u64::try_from(*count).ok(),

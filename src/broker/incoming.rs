@@ -67,9 +67,11 @@ pub struct Incoming {
     pub identity: Identity,
     /// When the publisher says that it was published.
     pub published_at: Option<DateTime<Utc>>,
+    /// When it was replayed last, if it was a dead letter.
+    pub replayed_at: Option<DateTime<Utc>>,
     /// The attributes of a `CloudEvents` event whose data the body is.
     pub cloud_event: Option<Attributes>,
-    /// The exchange that it was published to; empty: the default exchange. Of a dead letter that was published again: as before.
+    /// The exchange that it was published to; empty: the default exchange. Of a dead letter that was replayed: as before.
     pub exchange: String,
     /// Its routing key there; that of the default exchange is the name of the queue.
     pub routing_key: String,
@@ -90,6 +92,7 @@ impl Incoming {
             content_encoding: None,
             identity,
             published_at: None,
+            replayed_at: None,
             cloud_event: None,
             exchange,
             routing_key,

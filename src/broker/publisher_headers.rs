@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use amiquip::{AmqpProperties, AmqpValue};
 use chrono::{DateTime, Utc};
 
+use crate::broker::dead_letters::properties::published_to;
+use crate::broker::dead_letters::replay_properties::replayed_at;
+use crate::broker::incoming::Incoming;
 use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::origin::time_of_number;
 use crate::domain::reply_to::ReplyTo;
@@ -13,13 +16,35 @@ use crate::domain::reply_to::ReplyTo;
 /// colon (AMQP protocol binding 1.0.2, section 3.1.3.1).
 const PREFIXES: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
 
+/// A message with what its properties say beside its id. `delivered` are the exchange and the routing key of its delivery; of a dead letter
+/// that was replayed, those of the first one count.
+pub(super) fn with_headers(
+    message: Incoming,
+    properties: &AmqpProperties,
+    (exchange, routing_key): (&str, &str),
+) -> Incoming {
+    let (exchange, routing_key) =
+        published_to(properties).unwrap_or_else(|| (exchange.to_owned(), routing_key.to_owned()));
+    Incoming {
+        exchange,
+        routing_key,
+        content_encoding: properties.content_encoding().clone(),
+        published_at: published_at(properties),
+        replayed_at: replayed_at(properties),
+        cloud_event: cloud_event_attributes(properties),
+        priority: *properties.priority(),
+        reply_to: reply_to(properties),
+        ..message
+    }
+}
+
 /// The `timestamp` of the message. It should have seconds (AMQP 0-9-1, section 4.2.5.4); some publishers write milliseconds.
-pub(super) fn published_at(properties: &AmqpProperties) -> Option<DateTime<Utc>> {
+fn published_at(properties: &AmqpProperties) -> Option<DateTime<Utc>> {
     time_of_number((*properties.timestamp())?)
 }
 
 /// The attributes of a `CloudEvents` event in binary mode; `None` if the message is none.
-pub(super) fn cloud_event_attributes(properties: &AmqpProperties) -> Option<Attributes> {
+fn cloud_event_attributes(properties: &AmqpProperties) -> Option<Attributes> {
     let headers = properties.headers().as_ref()?;
     // The first prefix counts more.
     let mut others: BTreeMap<String, String> = PREFIXES

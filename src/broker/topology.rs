@@ -14,6 +14,9 @@ pub(super) mod bindings;
 pub(super) mod events_exchange;
 mod exchanges;
 
+/// What the name of a dead-letter queue ends with.
+const DEAD: &str = ".dead";
+
 /// The number of messages and consumers of a queue, as the broker reports them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct QueueDepth {
@@ -25,7 +28,12 @@ pub(super) struct QueueDepth {
 /// The name of the queue that keeps the dead letters of `queue`.
 #[must_use]
 pub fn dead_letter_queue(queue: &str) -> String {
-    format!("{queue}.dead")
+    format!("{queue}{DEAD}")
+}
+
+/// The name of the queue whose dead letters `queue` keeps.
+pub(super) fn queue_of_dead_letters(queue: &str) -> &str {
+    queue.strip_suffix(DEAD).unwrap_or(queue)
 }
 
 /// Finds `queue`, or creates it if it is missing.

@@ -92,8 +92,15 @@ fn listing_dead_letters_leaves_them_in_the_queue() {
         let json = scenario.run_ok(&["dead-letters", "list", "--format", "json", "--limit", "2"]);
         let json: Vec<Value> = serde_json::from_str(&json).unwrap();
         assert_eq!((json.len(), &json[0]["body"]), (2, &Value::from("poison 0")));
+        let id = json[1]["id"].as_str().unwrap();
+        let shown = scenario.run_ok(&["dead-letters", "show", id]);
+        assert!(shown.contains("not JSON") && shown.ends_with("\npoison 1\n"), "{shown}");
+        let grouped = scenario.run_ok(&["dead-letters", "list", "--by-reason"]);
+        assert!(grouped.contains("\n3  the body is not JSON") && grouped.contains("such as "), "{grouped}");
         wait_until("the letters to be back", || scenario.queue.dead_depth() == 3);
     }
+    let unknown = scenario.run(&["dead-letters", "show", "0000"]);
+    assert!(unknown.code == Some(1) && unknown.err.contains("no dead letter has the id"), "{unknown:?}");
     scenario.stop_and_check(worker);
 }
 

@@ -10,13 +10,13 @@ use crossbeam_channel::{Receiver, Sender};
 use log::debug;
 
 use crate::broker::connection::BrokerConnection;
-use crate::broker::dead_letters::properties::{published_to, with_publication};
+use crate::broker::dead_letters::properties::{new_id, with_publication};
 use crate::broker::dead_letters::storing::DeadLetter;
 use crate::broker::delivery_count::{MANY, delivery_count};
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Acked, Incoming};
 use crate::broker::last_answer::LastAnswer;
-use crate::broker::publisher_headers::{cloud_event_attributes, published_at, reply_to};
+use crate::broker::publisher_headers::with_headers;
 use crate::broker::watchdog::CallWatchdog;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
@@ -132,23 +132,11 @@ impl<'connection> ConsumerSession<'connection> {
         };
         self.warn_of_many_deliveries(&delivery);
         let tag = delivery.delivery_tag();
-        let properties = &delivery.properties;
-        let identity = Identity::new(properties.message_id().as_deref(), delivery.redelivered);
-        let receipt = Receipt { session: self.number, tag };
-        // A copy, because a dead letter needs the original.
-        let body = delivery.body.clone();
-        let (exchange, routing_key) = published_to(properties)
-            .unwrap_or_else(|| (delivery.exchange.clone(), delivery.routing_key.clone()));
-        let message = Incoming {
-            exchange,
-            routing_key,
-            content_encoding: properties.content_encoding().clone(),
-            published_at: published_at(properties),
-            cloud_event: cloud_event_attributes(properties),
-            priority: *properties.priority(),
-            reply_to: reply_to(properties),
-            ..Incoming::new(receipt, body, identity)
-        };
+        let identity = Identity::new(delivery.properties.message_id().as_deref(), delivery.redelivered);
+        // A copy of the body, because a dead letter needs the original.
+        let message = Incoming::new(Receipt { session: self.number, tag }, delivery.body.clone(), identity);
+        let message =
+            with_headers(message, &delivery.properties, (&delivery.exchange, &delivery.routing_key));
         self.unacked.insert(tag, delivery);
         Ok(message)
     }
@@ -198,6 +186,7 @@ impl<'connection> ConsumerSession<'connection> {
     pub(super) fn dead_letter(&mut self, receipt: Receipt, reason: String) -> Option<DeadLetter> {
         let mut delivery = self.take(receipt)?;
         let letter = DeadLetter {
+            id: new_id(),
             receipt,
             body: std::mem::take(&mut delivery.body),
             properties: with_publication(&delivery.properties, &delivery.exchange, &delivery.routing_key),

@@ -1,83 +1,103 @@
-//! Lists dead letters: fetches them and returns them to their queue in their order. Removes none. The broker marks them as
-//! redelivered, which has no effect on dead letters. Printing is left to `commands`.
+//! Looks at dead letters: fetches them and returns them to their queue in their order. Removes none. The broker marks them as
+//! redelivered, which has no effect on dead letters. Printing is left to `commands`, grouping to `report`.
 
-use amiquip::AmqpValue;
+use std::ops::ControlFlow;
 
 use crate::broker::connection::BrokerConnection;
-use crate::broker::dead_letters::properties::{AT, ORIGINAL_QUEUE, REASON};
-use crate::broker::delivery_count::delivery_count;
+use crate::broker::dead_letters::reader::Reader;
+use crate::broker::dead_letters::view::DeadLetterView;
 use crate::broker::error::BrokerError;
 use crate::broker::topology::{self, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
 
-/// The oldest dead letters of a queue.
-#[derive(Debug)]
-pub struct DeadLetterList {
-    /// Name of the dead-letter queue.
+/// A queue of dead letters that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterQueue {
+    /// Its name.
     pub queue: String,
-    /// All messages in it.
+    /// All dead letters in it, beside those that another command looks at in this moment. Zero if there is no such queue.
     pub count: u32,
-    /// The oldest messages in it.
-    pub letters: Vec<DeadLetterView>,
     /// How often one of them was returned to its queue, such as by listings; `None` if the queue does not count.
     pub delivery_count: Option<u64>,
 }
 
-/// One dead letter. A message that another program put into the queue has no reason and no time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetterView {
-    /// When it was stored, RFC 3339 in UTC.
-    pub at: Option<String>,
-    /// Why it cannot be processed, a sentence.
-    pub reason: Option<String>,
-    /// Name of its first queue.
-    pub original_queue: Option<String>,
-    /// The AMQP message id.
-    pub message_id: Option<String>,
-    /// The body, as published.
-    pub body: Vec<u8>,
-}
-
-/// Lists the oldest `limit` dead letters of each queue. A queue that does not exist counts as empty.
+/// How many dead letters each queue has. Takes none, so that it may be asked as often as one likes. A queue that does not exist counts as
+/// empty.
 ///
 /// # Errors
-/// When the broker is away, or the user may not read the queue.
-pub fn list(config: &BrokerConfig, limit: u32) -> Result<Vec<DeadLetterList>, BrokerError> {
+/// When the broker is away, or a queue belongs to another connection.
+pub fn count(config: &BrokerConfig) -> Result<Vec<DeadLetterQueue>, BrokerError> {
     let mut connection = BrokerConnection::open(config)?;
-    let mut browse = |queue: &str| browse(&mut connection, dead_letter_queue(queue), limit);
-    let found = config.queues().map(&mut browse).collect();
-    // Returns all fetched messages to their queues, also after an error.
+    let mut count = |queue: &str| {
+        let queue = dead_letter_queue(queue);
+        let count = topology::find(&mut connection, &queue)?.unwrap_or_default().messages;
+        Ok(DeadLetterQueue { queue, count, delivery_count: None })
+    };
+    let found = config.queues().map(&mut count).collect();
     connection.close_quietly();
     found
 }
 
-fn browse(
-    connection: &mut BrokerConnection,
-    queue: String,
+/// Looks at the oldest `limit` dead letters of each queue, one at a time: there may be many, and large ones. Ends early if `look` says so.
+/// Returns the queues that it has come to; one that does not exist counts as empty.
+///
+/// A queue that counts deliveries, as quorum queues do, counts this look as one for each, and may delete a message after a number of
+/// them. So what looks by itself, and not because a person asked, has to end early: see [`DeadLetterView::delivery_count`].
+///
+/// # Errors
+/// When the broker is away, or the user may not read a queue.
+pub fn look(
+    config: &BrokerConfig,
     limit: u32,
-) -> Result<DeadLetterList, BrokerError> {
-    let (mut letters, mut most_deliveries) = (Vec::new(), None);
-    let Some(depth) = topology::find(connection, &queue)? else {
-        return Ok(DeadLetterList { queue, count: 0, letters, delivery_count: None });
-    };
-    for _ in 0..limit {
-        let got = connection.channel.basic_get(&queue, false);
-        let got = got.map_err(|error| BrokerError::of_queue(error, &queue, connection.queue_variable))?;
-        let Some(found) = got else { break };
-        let message = found.delivery;
-        most_deliveries = most_deliveries.max(delivery_count(&message.properties));
-        let header = |name| match message.properties.headers().as_ref()?.get(name)? {
-            AmqpValue::LongString(text) => Some(text.clone()),
-            _ => None,
-        };
-        letters.push(DeadLetterView {
-            at: header(AT),
-            reason: header(REASON),
-            original_queue: header(ORIGINAL_QUEUE),
-            message_id: message.properties.message_id().clone(),
-            body: message.body,
-        });
+    look: &mut dyn FnMut(DeadLetterView) -> ControlFlow<()>,
+) -> Result<Vec<DeadLetterQueue>, BrokerError> {
+    let mut connection = BrokerConnection::open(config)?;
+    let looked = look_on(&mut connection, config, limit, look);
+    // Returns all fetched messages to their queues, also after an error.
+    connection.close_quietly();
+    looked
+}
+
+fn look_on(
+    connection: &mut BrokerConnection,
+    config: &BrokerConfig,
+    limit: u32,
+    look: &mut dyn FnMut(DeadLetterView) -> ControlFlow<()>,
+) -> Result<Vec<DeadLetterQueue>, BrokerError> {
+    let mut queues = Vec::new();
+    let mut flow = ControlFlow::Continue(());
+    for queue in config.queues().map(dead_letter_queue) {
+        let mut looked_at = DeadLetterQueue { queue: queue.clone(), count: 0, delivery_count: None };
+        if let Some(mut reader) = Reader::open(connection, queue, limit)? {
+            looked_at.count = reader.count;
+            while flow.is_continue()
+                && let Some((letter, _)) = reader.next()?
+            {
+                looked_at.delivery_count = looked_at.delivery_count.max(letter.delivery_count);
+                flow = look(letter);
+            }
+            reader.return_all()?;
+        }
+        queues.push(looked_at);
+        if flow.is_break() {
+            break;
+        }
     }
-    connection.channel.nack_all(true)?;
-    Ok(DeadLetterList { queue, count: depth.messages, letters, delivery_count: most_deliveries })
+    Ok(queues)
+}
+
+/// The first dead letter with this id.
+///
+/// # Errors
+/// When the broker is away, or the user may not read a queue.
+pub fn find(config: &BrokerConfig, id: &str) -> Result<Option<DeadLetterView>, BrokerError> {
+    let mut found = None;
+    look(config, u32::MAX, &mut |letter| {
+        if letter.id != id {
+            return ControlFlow::Continue(());
+        }
+        found = Some(letter);
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
 }

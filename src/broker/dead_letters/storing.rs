@@ -12,6 +12,7 @@ use log::debug;
 use crate::broker::connect_attempts::{ConnectAttempt, ConnectAttempts};
 use crate::broker::connection::BrokerConnection;
 use crate::broker::dead_letters::properties;
+use crate::broker::dead_letters::properties::Death;
 use crate::broker::error::BrokerError;
 use crate::broker::live_session::LiveSession;
 use crate::broker::publications::publication::Publication;
@@ -42,6 +43,8 @@ const MESSAGE_ID_MAX: usize = 64;
 
 /// A message on its way to the dead-letter queue.
 pub(crate) struct DeadLetter {
+    /// Names it for ever, also if it is published twice because a confirm was lost.
+    pub(crate) id: String,
     pub(crate) receipt: Receipt,
     pub(crate) body: Vec<u8>,
     pub(crate) properties: AmqpProperties,
@@ -114,7 +117,7 @@ impl DeadLetterThread {
         self.attempts.worked();
         self.health.works(Instant::now());
         let message_id = shown_id(&letter.properties);
-        events::dead_letters::stored(&self.metrics, &self.queue, &letter.reason, &message_id);
+        events::dead_letters::stored(&self.metrics, &self.queue, &letter.id, &letter.reason, &message_id);
         if !self.answer(letter) {
             return debug!(
                 "dead letter {:?}: its message was not answered and will be redelivered",
@@ -156,7 +159,9 @@ impl DeadLetterThread {
 
     fn publish_on(&self, publisher: &Publisher, letter: &DeadLetter, bare: bool) -> Result<(), BrokerError> {
         let compose = if bare { properties::of_bare_dead_letter } else { properties::of_dead_letter };
-        let properties = compose(&letter.properties, &self.config.queue, &letter.reason, Utc::now());
+        let death =
+            Death { id: &letter.id, queue: &self.config.queue, reason: &letter.reason, at: Utc::now() };
+        let properties = compose(&letter.properties, &death);
         publisher.send(&letter.body, properties)?;
         let mut blocked = None;
         loop {

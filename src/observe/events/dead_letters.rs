@@ -110,9 +110,11 @@ impl State {
 }
 
 /// A dead letter is stored in `queue`.
-pub fn stored(metrics: &Metrics, queue: &str, reason: &str, message_id: &str) {
+pub fn stored(metrics: &Metrics, queue: &str, id: &str, reason: &str, message_id: &str) {
     metrics.dead_letters.inc();
-    log::warn!("message moved to {queue}: {reason} (message id {message_id})");
+    log::warn!(
+        "message moved to {queue}: {reason} (message id {message_id}). What to do: fanmail dead-letters show {id}"
+    );
 }
 
 /// The worker stops before a dead letter was stored.
