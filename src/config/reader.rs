@@ -164,29 +164,41 @@ impl<'a> Reader<'a> {
         self.parsed(name, "a host name or an address, without scheme and port", parse_host)
     }
 
-    /// A value that must not be shown: from the variable, or from the file that `<name>_FILE` names. Blanks at its ends
-    /// are part of it; the line end behind it is not.
+    /// A value that must not be shown: from the variable, from the file that `<name>_FILE` names, or from a credential of systemd. Blanks
+    /// at its ends are part of it; the line end behind it is not.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let file_name = format!("{name}_FILE");
         let value = self.untrimmed(name);
         let Some(path) = self.text(&file_name) else {
-            return value.map(|value| Secret::new(without_line_end(&value).to_owned()));
+            let secret = value.map(|value| Secret::new(without_line_end(&value).to_owned()));
+            return secret.or_else(|| self.credential(name));
         };
         if value.is_some() {
             self.problem(name, format!("is set, and {file_name} as well; keep one of them"));
             return None;
         }
-        match fs::read_to_string(&path) {
+        self.secret_of_file(&file_name, &path)
+    }
+
+    /// The credential of this name in small letters, if there is one (`LoadCredential=` of systemd).
+    fn credential(&mut self, name: &str) -> Option<Secret> {
+        let path = PathBuf::from(self.text("CREDENTIALS_DIRECTORY")?).join(name.to_ascii_lowercase());
+        if path.exists() { self.secret_of_file(name, &path.to_string_lossy()) } else { None }
+    }
+
+    /// The secret in the file at `path`, which the variable `name` stands for.
+    fn secret_of_file(&mut self, name: &str, path: &str) -> Option<Secret> {
+        match fs::read_to_string(path) {
             Ok(content) => {
                 let content = without_line_end(&content);
                 if !content.is_empty() {
                     return Some(Secret::new(content.to_owned()));
                 }
-                self.invalid(&file_name, &path, "a file that contains the value, but this file is empty");
+                self.invalid(name, path, "a file that contains the value, but this file is empty");
             }
             Err(error) => {
                 let expected = format!("a file that can be read, but: {error}");
-                self.invalid(&file_name, &path, &expected);
+                self.invalid(name, path, &expected);
             }
         }
         None
