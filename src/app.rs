@@ -47,6 +47,7 @@ pub mod channels;
 pub mod database;
 pub mod routes;
 pub mod serving;
+pub mod supervising;
 
 /// What the whole process shares. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ pub mod error;
 pub mod incoming;
 pub mod last_answer;
 pub mod live_session;
+pub mod liveness;
 pub mod probe;
 mod product;
 pub mod publications;

@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod ca_certificates;
 pub mod coalesce;
+pub mod consul;
 pub mod content;
 pub mod database;
 mod defer_schedule;
@@ -21,6 +22,7 @@ pub mod worker;
 use std::cell::RefCell;
 
 use crate::config::broker::BrokerConfig;
+use crate::config::consul::ConsulConfig;
 use crate::config::content::ContentConfig;
 use crate::config::database::DatabaseConfig;
 use crate::config::email::EmailConfig;
@@ -45,6 +47,8 @@ pub struct Config {
     pub worker: WorkerConfig,
     /// The HTTP server of the worker.
     pub http: HttpConfig,
+    /// The agent of Consul that the worker registers with (`CONSUL_HTTP_ADDR`), if there is one.
+    pub consul: Option<ConsulConfig>,
     /// Level, format and file of the log.
     pub log: LogConfig,
 }
@@ -69,6 +73,7 @@ impl Config {
             email,
             worker: WorkerConfig::read(&mut reader),
             http: HttpConfig::read(&mut reader, has_public_pages),
+            consul: ConsulConfig::read(&mut reader),
             log: LogConfig::read(&mut reader),
         };
         reader.finish()?;

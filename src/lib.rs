@@ -24,6 +24,7 @@ pub mod report;
 pub mod routes;
 pub mod shutdown;
 pub mod store;
+pub mod supervision;
 pub mod sync;
 pub mod text;
 pub mod tls;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use native_tls::{Certificate, TlsConnector};
-use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Proxy};
 
 /// A connector for TLS 1.2 or newer. The server's certificate must be valid, made for the server's name, and signed
 /// by an authority that the system or `ca_certificates` trusts.
@@ -24,10 +24,21 @@ pub fn connector(ca_certificates: &[Certificate]) -> Result<TlsConnector, native
 /// others. `timeout` is the longest time for one request, with name look-up, connection and response.
 #[must_use]
 pub fn https_agent(timeout: Duration) -> Agent {
+    agent(timeout, Proxy::try_from_env())
+}
+
+/// The same, without the proxy of `HTTPS_PROXY`: for servers of one's own.
+#[must_use]
+pub fn direct_agent(timeout: Duration) -> Agent {
+    agent(timeout, None)
+}
+
+fn agent(timeout: Duration, proxy: Option<Proxy>) -> Agent {
     let tls =
         TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier).build();
     Agent::config_builder()
         .tls_config(tls)
+        .proxy(proxy)
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
         .max_redirects(0)

@@ -14,6 +14,16 @@ use crate::shutdown::Shutdown;
 /// Longest wait for an open connection to one host. Its steps have limits of their own, except opening the channel.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Longest time of one attempt with so many hosts, with the pause before it.
+pub(super) fn longest_attempt(hosts: usize) -> Duration {
+    Backoff::RECONNECT.cap + limit(hosts)
+}
+
+/// Longest wait for an open connection to one of so many hosts.
+fn limit(hosts: usize) -> Duration {
+    OPEN_TIMEOUT.saturating_mul(u32::try_from(hosts).unwrap_or(u32::MAX))
+}
+
 /// The attempts of one thread.
 #[derive(Debug, Default)]
 pub(super) struct ConnectAttempts {
@@ -45,7 +55,6 @@ impl ConnectAttempts {
         if shutdown.requested() {
             return ConnectAttempt::Stopped;
         }
-        let hosts = u32::try_from(config.hosts.len()).unwrap_or(u32::MAX);
         let opening = BrokerConnection::open_in_background(config, self.first);
         select! {
             recv(opening) -> opened => match opened {
@@ -57,7 +66,7 @@ impl ConnectAttempts {
                 Err(_) => self.fails_with(BrokerError::Lost("cannot start a thread to connect".to_owned())),
             },
             recv(shutdown.receiver()) -> _ => ConnectAttempt::Stopped,
-            recv(after(OPEN_TIMEOUT.saturating_mul(hosts))) -> _ => {
+            recv(after(limit(config.hosts.len()))) -> _ => {
                 self.fails_with(BrokerError::Silent("it does not answer".to_owned()))
             }
         }

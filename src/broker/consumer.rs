@@ -19,6 +19,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
 use crate::broker::last_answer::LastAnswer;
 use crate::broker::live_session::LiveSession;
+use crate::broker::liveness::Liveness;
 use crate::broker::publications::publication::Publication;
 use crate::broker::reconnect::Reconnect;
 use crate::broker::watchdog::{self, CallWatchdog};
@@ -39,6 +40,8 @@ pub struct Subscription {
     pub inbox: Inbox,
     /// The broker thread, to join. Its error: a queue was unusable when the first session was to begin.
     pub thread: JoinHandle<Result<(), BrokerError>>,
+    /// Whether the thread works.
+    pub liveness: Liveness,
 }
 
 /// Starts the broker thread of the queue of `config`, which connects and reconnects for ever, and the thread for dead letters.
@@ -69,6 +72,7 @@ pub fn subscribe(
     let (begun_or_lost, sessions) = unbounded();
     let last_answer = LastAnswer::default();
     let live_session = LiveSession::default();
+    let liveness = Liveness::default();
     let thread = BrokerThread {
         config: config.clone(),
         prefetch,
@@ -80,6 +84,7 @@ pub fn subscribe(
         acked: acks,
         sessions: begun_or_lost,
         last_answer: last_answer.clone(),
+        liveness: liveness.clone(),
         dead_letters: DeadLetterWriter::start(config, prefetch, &live_session, replies, monitor, watchdog)?,
         monitor: monitor.clone(),
         watchdog: watchdog.clone(),
@@ -91,6 +96,7 @@ pub fn subscribe(
     Ok(Subscription {
         inbox: Inbox { queue, is_urgent, incoming, settlements, acked, sessions, last_answer, live_session },
         thread,
+        liveness,
     })
 }
 
@@ -108,6 +114,7 @@ struct BrokerThread {
     acked: Sender<Acked>,
     sessions: Sender<SessionEvent>,
     last_answer: LastAnswer,
+    liveness: Liveness,
     dead_letters: DeadLetterWriter,
     monitor: Monitor,
     watchdog: CallWatchdog,
@@ -139,7 +146,7 @@ impl BrokerThread {
         let health = self.monitor.health.clone();
         let purpose =
             health.queue().map_or("take messages".to_owned(), |queue| format!("take messages from {queue}"));
-        let mut reconnect = Reconnect::new(health, &purpose);
+        let mut reconnect = Reconnect::new(health, &purpose, self.liveness.clone());
         let mut is_first = true;
         while let Some(mut connection) = reconnect.try_to_open(&self.config, &self.shutdown) {
             let is_reconnect = !std::mem::replace(&mut is_first, false);
@@ -242,6 +249,7 @@ impl BrokerThread {
     /// Takes and settles messages until a shutdown is requested or the worker has ended.
     fn take_messages(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
         loop {
+            self.liveness.steps();
             select! {
                 recv(session.messages()) -> message => {
                     let message = session.receive(message.ok())?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::broker::connect_attempts::{ConnectAttempt, ConnectAttempts};
 use crate::broker::connection::{BrokerConnection, HostFailure};
 use crate::broker::error::BrokerError;
+use crate::broker::liveness::Liveness;
 use crate::broker::restart_evidence::RestartEvidence;
 use crate::config::broker::BrokerConfig;
 use crate::observe::events;
@@ -34,6 +35,7 @@ const ACK_TIMEOUT_TOO_SOON: Duration = Duration::from_secs(1);
 pub(super) struct Reconnect {
     health: ConnectionHealth,
     attempts: ConnectAttempts,
+    liveness: Liveness,
     /// Failed attempts of this outage, for the log.
     failed_attempts: u32,
     down_since: Option<Instant>,
@@ -50,11 +52,12 @@ pub(super) struct Reconnect {
 
 impl Reconnect {
     /// A connection that has not failed yet. `purpose` completes "cannot …".
-    pub(super) fn new(health: Health, purpose: &str) -> Self {
+    pub(super) fn new(health: Health, purpose: &str, liveness: Liveness) -> Self {
         let purpose = purpose.to_owned();
         Self {
             health: ConnectionHealth { part: Part::Broker, purpose, health },
             attempts: ConnectAttempts::default(),
+            liveness,
             failed_attempts: 0,
             down_since: None,
             up_since: None,
@@ -73,6 +76,7 @@ impl Reconnect {
         shutdown: &Shutdown,
     ) -> Option<Box<BrokerConnection>> {
         loop {
+            self.liveness.connects(config.hosts.len());
             match self.attempts.next(config, shutdown) {
                 ConnectAttempt::Open(connection) => {
                     self.evidence.hosts_failed(&connection.passed_over, false);
@@ -142,6 +146,7 @@ impl Reconnect {
     /// Reports that the connection works. Returns the end of the outage, if there was one.
     pub(super) fn connected(&mut self) -> Option<Recovery> {
         self.health.connected();
+        self.liveness.takes_messages();
         self.end_outage(Instant::now())
     }
 
@@ -208,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_same_cause_is_logged_once_and_again_after_five_minutes() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages");
+        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(reconnect.count_failure(&refused(), at(0)));
@@ -225,7 +230,7 @@ mod tests {
 
     #[test]
     fn unstable_connections_back_off_and_stable_ones_start_afresh() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages");
+        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
         let mut now = Instant::now();
         for losses in 1..=5 {
             reconnect.end_outage(now);
@@ -242,7 +247,7 @@ mod tests {
     /// A crashed broker is no message's fault.
     #[test]
     fn only_frames_that_cannot_be_read_blame_a_message() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages");
+        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
         let mut now = Instant::now();
         let mut unreadable_after = |losses: &[BrokerError]| {
             for loss in losses {
@@ -263,7 +268,7 @@ mod tests {
     /// A broker that a supervisor starts again at once would not be seen down a second later.
     #[test]
     fn the_attempt_after_a_reset_is_prompt_unless_connections_are_reset_at_once() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages");
+        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
         let start = Instant::now();
         let reset = BrokerError::Reset("Connection reset by peer".to_owned());
         for (lasted, loss, prompt) in [(1, &reset, true), (0, &reset, false), (1, &lost(), false)] {

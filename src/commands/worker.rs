@@ -13,6 +13,7 @@ use crate::app::{Runtime, channels, database, routes};
 use crate::broker::consumer::Subscription;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Inbox, Incoming};
+use crate::broker::liveness::Liveness;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -64,7 +65,7 @@ pub struct WorkerArgs {
     pub dry_run: bool,
 }
 
-type BrokerThread = JoinHandle<Result<(), BrokerError>>;
+type BrokerThread = (JoinHandle<Result<(), BrokerError>>, Liveness);
 
 /// Where the messages come from, beside the outbox.
 struct Source {
@@ -90,8 +91,8 @@ impl Source {
         };
         let replies = announcing.and_then(|announcing| announcing.replies.as_ref());
         let subscriptions = runtime.subscribe(config, &watchdog, replies)?;
-        let (inboxes, threads) =
-            subscriptions.into_iter().map(|Subscription { inbox, thread }| (inbox, thread)).unzip();
+        let parts = |Subscription { inbox, thread, liveness }| (inbox, (thread, liveness));
+        let (inboxes, threads) = subscriptions.into_iter().map(parts).unzip();
         Ok(Self { inboxes, broker: Some((threads, watchdog)), stands_for_broker: None })
     }
 }
@@ -116,6 +117,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     let has_broker = !args.outbox_only;
     runtime.starts(config, has_broker);
     let http = runtime.serve_http(config, &templates, &request_database, has_broker)?;
+    let (supervised, registration) = runtime.supervise(config, http.as_ref().map(|http| http.addr))?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);
@@ -150,6 +152,8 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     ];
     let Source { inboxes, broker, stands_for_broker } =
         Source::new(config, &runtime, watchdog, announcing.as_ref())?;
+    let broker_threads = broker.iter().flat_map(|(threads, _)| threads);
+    supervised.has_started(broker_threads.map(|(_, liveness)| liveness.clone()).collect());
     if args.outbox_only || config.worker.outbox {
         events::outbox::begins(args.outbox_only);
         let stale_after = config.worker.stale_after;
@@ -172,7 +176,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     threads.join();
     let (broker_threads, has_hung) = match broker {
         Some((threads, watchdog)) => {
-            let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+            let ended: Vec<_> = threads.into_iter().map(|(thread, _)| thread.join()).collect();
             (ended, watchdog.has_hung())
         }
         None => (Vec::new(), false),
@@ -185,6 +189,9 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         return Err(unusable_queue.into());
     }
     ensure!(stopping, "the broker thread ended by itself");
+    if let Some(registration) = registration {
+        registration.finish();
+    }
     if let Some(http) = http {
         http.finish();
     }

@@ -5,6 +5,7 @@
 pub mod bounces;
 pub mod broker;
 pub mod coalescing;
+pub mod consul;
 pub mod database;
 pub mod dead_letters;
 pub mod http;

@@ -1,10 +1,6 @@
 //! Where secrets come from, and that none is shown.
 
-use std::fs;
-
-use crate::config::database::Backend;
-
-use super::{problems, read};
+use super::*;
 
 #[test]
 fn a_secret_may_come_from_a_file() {
