@@ -33,6 +33,7 @@ pub mod superseding;
 pub mod suppression;
 pub mod time_zone;
 pub mod times;
+pub mod traceparent;
 pub mod unsubscribe_token;
 pub mod user;
 pub mod written_address;

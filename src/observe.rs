@@ -5,3 +5,4 @@ pub mod exposition;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod traceparents;

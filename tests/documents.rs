@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test itself")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,33 @@ fn readme_names_every_variable() {
     assert!(missing.is_empty(), "in .env.example, and not in the table of README.md: {}", missing.join(", "));
 }
 
+/// Log collectors are set up by that table.
+#[test]
+fn logs_md_names_every_field_of_a_log_line_and_no_other() {
+    let mut in_code = BTreeSet::new();
+    for source in sources(Path::new("src")) {
+        in_code.extend(fields_of_log_lines(&fs::read_to_string(source).unwrap()));
+    }
+    assert!(in_code.remove("traceparent"), "a line gets two fields of it");
+    in_code.extend(
+        ["ts", "level", "target", "message", "notification", "event", "kind", "trace_id", "span_id"]
+            .map(str::to_owned),
+    );
+    let logs = read("docs/logs.md");
+    let names = logs.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" |"));
+    let documented: BTreeSet<String> = names
+        .flat_map(|(names, _)| names.split(", ").map(|name| name.trim_matches('`').to_owned()))
+        .collect();
+    assert_eq!(in_code, documented, "fields in the code, and in the table of docs/logs.md");
+}
+
+#[test]
+fn fields_are_found_in_each_form_of_a_log_line() {
+    let text = r#"log::info!("no = field; here"); log::warn!(a = 1, b:% = f(2, 3); "c = 4; {}", d);
+        log::log!(if x { Level::Warn } else { Level::Info }, e = 5; "f"); log_about!(Level::Info, notification, g = h.i; "j");"#;
+    assert_eq!(fields_of_log_lines(text).collect::<Vec<_>>(), ["a", "b", "e", "g"]);
+}
+
 #[test]
 fn the_asyncapi_file_refers_to_all_schemas_and_to_nothing_else() {
     let text = read("docs/schema/asyncapi.yaml");
@@ -77,6 +105,26 @@ fn documents() -> Vec<PathBuf> {
         found.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "md")));
     }
     found
+}
+
+/// All Rust files in and below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// The names of the fields in calls such as `log::info!(name = value, other:% = value; "text")`: what is in front of the first text.
+fn fields_of_log_lines(code: &str) -> impl Iterator<Item = String> {
+    const CALLS: [&str; 7] = ["error!(", "warn!(", "info!(", "debug!(", "trace!(", "log!(", "log_about!("];
+    let calls = CALLS.into_iter().flat_map(|call| code.split(call).skip(1));
+    let heads = calls.filter_map(|call| call.split_once('"')?.0.rsplit_once(';'));
+    heads.flat_map(|(head, _)| {
+        head.split(',').filter_map(|field| {
+            let (name, _) = field.split_once(" = ")?;
+            let name = name.trim().split(':').next()?;
+            name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())
+        })
+    })
 }
 
 /// The targets of all links and pictures in `text`.

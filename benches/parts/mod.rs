@@ -213,6 +213,7 @@ fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
         starts_at_once: true,
         refusal: None,
         asked_at: None,
+        traceparent: None,
     };
     let opened = store.open_messages(&session, &[arrival], lease_request, &mut Watermarks::new()).unwrap();
     let [Opened::Ours { lease, .. }] = opened[..] else {

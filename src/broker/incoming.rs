@@ -11,6 +11,7 @@ use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::identity::Identity;
 use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::{AckWriting, Receipt};
+use crate::domain::traceparent::TraceParent;
 
 /// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
@@ -79,6 +80,8 @@ pub struct Incoming {
     pub priority: Option<u8>,
     /// Where the publisher wants to be told what became of it.
     pub reply_to: Option<ReplyTo>,
+    /// The trace that its header names.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Incoming {
@@ -98,6 +101,7 @@ impl Incoming {
             routing_key,
             priority: None,
             reply_to: None,
+            traceparent: None,
         }
     }
 }

@@ -11,10 +11,14 @@ use crate::broker::incoming::Incoming;
 use crate::domain::message::cloud_event::Attributes;
 use crate::domain::message::origin::time_of_number;
 use crate::domain::reply_to::ReplyTo;
+use crate::domain::traceparent::TraceParent;
 
 /// In front of the names of attributes in the binary mode of `CloudEvents`. The second one is for brokers and libraries that take no
 /// colon (AMQP protocol binding 1.0.2, section 3.1.3.1).
 const PREFIXES: [&str; 2] = ["cloudEvents:", "cloudEvents_"];
+
+/// The header of a trace, as instrumentation libraries write it.
+pub(super) const TRACEPARENT: &str = "traceparent";
 
 /// A message with what its properties say beside its id. `delivered` are the exchange and the routing key of its delivery; of a dead letter
 /// that was replayed, those of the first one count.
@@ -34,6 +38,7 @@ pub(super) fn with_headers(
         cloud_event: cloud_event_attributes(properties),
         priority: *properties.priority(),
         reply_to: reply_to(properties),
+        traceparent: traceparent(properties),
         ..message
     }
 }
@@ -75,6 +80,12 @@ pub(super) fn reply_to(properties: &AmqpProperties) -> Option<ReplyTo> {
     ReplyTo::new(properties.reply_to().as_deref(), properties.correlation_id().as_deref())
 }
 
+/// The trace that the message belongs to.
+pub(super) fn traceparent(properties: &AmqpProperties) -> Option<TraceParent> {
+    let AmqpValue::LongString(text) = properties.headers().as_ref()?.get(TRACEPARENT)? else { return None };
+    TraceParent::parse(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +124,18 @@ mod tests {
         let expected = Some("2026-11-26T10:00:00.000Z".to_owned());
         assert_eq!([read(1_795_687_200), read(1_795_687_200_000)], [expected.clone(), expected]);
         assert_eq!([read(0), read(u64::MAX)], [None, None]);
+    }
+
+    #[test]
+    fn a_trace_is_a_text_that_is_valid() {
+        let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let read = |value| {
+            let headers = [(TRACEPARENT.to_owned(), value)].into_iter().collect();
+            traceparent(&AmqpProperties::default().with_headers(headers)).map(|parent| parent.to_string())
+        };
+        assert_eq!(read(AmqpValue::LongString(example.to_owned())).as_deref(), Some(example));
+        assert_eq!(read(AmqpValue::LongString("me@example.org".to_owned())), None);
+        assert_eq!(read(AmqpValue::LongLongInt(1)), None);
+        assert_eq!(traceparent(&AmqpProperties::default()), None);
     }
 }

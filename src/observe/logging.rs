@@ -14,6 +14,7 @@ use crate::observe::logging::file::LogFile;
 use crate::observe::logging::line::{write_json, write_text};
 
 mod archive;
+mod fields;
 mod file;
 mod line;
 mod rotation;

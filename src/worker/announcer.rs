@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select, unbounded};
 
-use crate::broker::publications::publication::{AckAfter, Destination, Publication};
+use crate::broker::publications::publication::{AckAfter, Publication};
 use crate::config::broker::publishing::PublishingConfig;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::installation::Installation;
@@ -25,9 +25,11 @@ use crate::observe::metrics::Metrics;
 use crate::store::Store;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::worker::announcer::bodies::{COMPLETED, FAILED};
+use crate::worker::announcer::messages::{event, reply};
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 
 mod bodies;
+mod messages;
 
 /// Notifications without a message that wait to be announced. Further ones are not.
 const QUEUE: usize = 1_000;
@@ -259,41 +261,17 @@ impl Announcer {
                 let name =
                     format!("{}-{}", failure.participant_id, failure.decided_at.and_utc().timestamp_millis());
                 let body = bodies::failed(record, failure, key.as_deref());
-                self.publish(self.event(record, FAILED, &name, body))?;
+                self.publish(event(&self.installation, record, (FAILED, &name), body))?;
             }
         }
     }
 
     fn completed_event(&self, record: &NotificationRecord, tally: &Tally) -> Publication {
-        self.event(record, COMPLETED, "completed", bodies::completed(record, tally))
-    }
-
-    /// The same event has the same id whenever it is published.
-    fn event(
-        &self,
-        record: &NotificationRecord,
-        key: &'static str,
-        name: &str,
-        body: Vec<u8>,
-    ) -> Publication {
-        let message_id = format!("fanmail-{}-{}-{name}", self.installation.tag, record.notification.id);
-        Publication { to: Destination::Events(key), message_id, body, then: None }
+        event(&self.installation, record, (COMPLETED, "completed"), bodies::completed(record, tally))
     }
 
     /// Waits while many publications wait. The thread that publishes gives them up when the broker takes none for long.
     fn publish(&self, publication: Publication) -> Result<(), Stopped> {
         self.publications.send(publication).map_err(|_| Stopped)
-    }
-}
-
-/// `found` is the notification of the message, and how it adds up. `reason`: why there is none.
-fn reply(to: ReplyTo, found: Option<&(NotificationRecord, Tally)>, reason: &str) -> Publication {
-    match found {
-        Some((NotificationRecord { state: NotificationState::Abandoned, reason, .. }, _)) => {
-            let reason = reason.as_deref().unwrap_or("its notification was closed without being completed");
-            Publication::error_reply(to, reason)
-        }
-        Some((record, tally)) => Publication::reply(to, bodies::reply(record, tally)),
-        None => Publication::error_reply(to, reason),
     }
 }

@@ -53,7 +53,7 @@ fn explain_dry_run(context: &Context) -> Result<(), Stopped> {
     let deferrals = context.database_retry.until_ok(|| context.store.count_deferrals())?;
     context.metrics.deferrals.set(deferrals);
     if deferrals > 0 {
-        events::notification::not_swept_in_dry_run(deferrals);
+        events::deferrals::not_swept_in_dry_run(deferrals);
     }
     Ok(())
 }

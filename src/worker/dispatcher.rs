@@ -166,7 +166,8 @@ impl Dispatcher {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
             return;
         }
-        let Accepted { message, identity, refusal } = match self.rules.read(incoming, Utc::now()) {
+        let Accepted { message, identity, refusal, traceparent } = match self.rules.read(incoming, Utc::now())
+        {
             Ok(accepted) => accepted,
             Err(refusal) => return self.refuse((source, receipt), incoming.reply_to.as_ref(), refusal),
         };
@@ -177,10 +178,12 @@ impl Dispatcher {
         let arrived: usize = alike.map(|source| source.arrived.len()).sum();
         let starts_at_once = is_first && self.count_running(urgency) + arrived < self.prefetch;
         let id = self.tasks.add(message.clone(), identity.clone(), (source, urgency), receipt);
+        self.tasks.set_traceparent(id, traceparent);
         if self.context.announcements.is_some() {
             self.tasks.set_reply_to(id, incoming.reply_to.clone());
         }
-        let arrival = Arrival { receipt, message, identity, starts_at_once, refusal, asked_at: None };
+        let asked_at = None;
+        let arrival = Arrival { receipt, message, identity, starts_at_once, refusal, asked_at, traceparent };
         self.source(source).arrived.push(arrival);
     }
 
@@ -205,8 +208,9 @@ impl Dispatcher {
         let Some((task, opened)) = self.tasks.begin(id) else {
             return Ok(());
         };
-        let (message, identity, source, receipt) =
-            (task.message.clone(), task.identity.clone(), task.source, task.receipt);
+        let (message, identity, traceparent) =
+            (task.message.clone(), task.identity.clone(), task.traceparent);
+        let (source, receipt) = (task.source, task.receipt);
         if let Some(opened) = opened {
             self.running.insert(id, urgency);
             return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
@@ -215,7 +219,8 @@ impl Dispatcher {
             // It had a notification, so it is not too old.
             let refusal = message.is_trace().then(|| MessageRefusal::DeadLetter(VANISHED.to_owned()));
             let (starts_at_once, asked_at) = (true, None);
-            let arrival = Arrival { receipt, message, identity, starts_at_once, refusal, asked_at };
+            let arrival =
+                Arrival { receipt, message, identity, starts_at_once, refusal, asked_at, traceparent };
             self.source(source).arrived.push(arrival);
         }
         Ok(())

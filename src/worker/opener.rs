@@ -214,6 +214,7 @@ impl<'a> OpenerThread<'a> {
 
     /// Tracks the lease of a notification that was opened. `None`: it is not known yet which one it is.
     fn interpret(&mut self, asked: Asked, opened: Opened, requested_at: Instant) -> Option<Opening> {
+        asked.remember_trace(&opened);
         Some(match opened {
             Opened::Ours { notification, lease, resumed, started } => {
                 let held = self.context.leases.track(lease, requested_at);
@@ -238,7 +239,7 @@ impl<'a> OpenerThread<'a> {
     }
 
     fn ask_again(&mut self, asked: Asked, asked_at: NaiveDateTime, unknown: &Unknown) {
-        let message = asked.arrival.message.clone();
+        let (message, traceparent) = (asked.arrival.message.clone(), asked.arrival.traceparent);
         match unknown {
             Unknown::Holder(candidate) => {
                 let silent_for = self.arrivals.ask_again(asked, asked_at);
@@ -246,7 +247,7 @@ impl<'a> OpenerThread<'a> {
             }
             Unknown::OtherSession(session) => {
                 let silent_for = self.arrivals.ask_again(asked, asked_at);
-                self.sessions.check_other(session, &message, asked_at, silent_for);
+                self.sessions.check_other(session, (&message, traceparent), asked_at, silent_for);
             }
             Unknown::OwnSession => {
                 self.arrivals.ask_again(asked, asked_at);

@@ -7,7 +7,7 @@ use crossbeam_channel::{bounded, select};
 
 use crate::broker::dead_letters::storing::{DeadLetter, DeadLetterThread};
 use crate::broker::publications::publication::{AckAfter, Publication};
-use crate::broker::publisher_headers::reply_to;
+use crate::broker::publisher_headers::{reply_to, traceparent};
 
 /// How long a shutdown waits for the reply.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
@@ -19,7 +19,9 @@ impl DeadLetterThread {
         let (Some(replies), Some(to)) = (&self.replies, reply_to(&letter.properties)) else { return true };
         let (settlements, settled) = bounded(1);
         let then = AckAfter { receipt: letter.receipt, settlements, live_session: self.session.clone() };
-        let reply = Publication { then: Some(then), ..Publication::error_reply(to, &letter.reason) };
+        let traceparent = traceparent(&letter.properties);
+        let reply =
+            Publication { traceparent, then: Some(then), ..Publication::error_reply(to, &letter.reason) };
         select! {
             send(replies, reply) -> sent => if sent.is_err() { return false },
             recv(self.shutdown.receiver()) -> _ => return false,

@@ -17,6 +17,7 @@ use crate::broker::error::BrokerError;
 use crate::broker::live_session::LiveSession;
 use crate::broker::publications::publication::Publication;
 use crate::broker::publisher::Publisher;
+use crate::broker::publisher_headers::traceparent;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::BrokerConfig;
 use crate::domain::session::Receipt;
@@ -117,7 +118,9 @@ impl DeadLetterThread {
         self.attempts.worked();
         self.health.works(Instant::now());
         let message_id = shown_id(&letter.properties);
-        events::dead_letters::stored(&self.metrics, &self.queue, &letter.id, &letter.reason, &message_id);
+        let traceparent = traceparent(&letter.properties);
+        let (id, reason) = (&letter.id, &letter.reason);
+        events::dead_letters::stored(&self.metrics, &self.queue, (id, reason, &message_id), traceparent);
         if !self.answer(letter) {
             return debug!(
                 "dead letter {:?}: its message was not answered and will be redelivered",

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use amiquip::{AmqpProperties, ConnectionBlockedNotification as Blocked, Publish};
+use amiquip::{AmqpProperties, AmqpValue, ConnectionBlockedNotification as Blocked, Publish};
 use crossbeam_channel::{Receiver, never, select};
 
 use crate::broker::amiquip_error::quoted;
@@ -15,6 +15,7 @@ use crate::broker::error::events_exchange::EventsExchangeError;
 use crate::broker::publications::confirm_channel::{Answer, ConfirmChannel, Loss};
 use crate::broker::publications::publication::{Destination, Publication};
 use crate::broker::publisher::json_properties;
+use crate::broker::publisher_headers::TRACEPARENT;
 use crate::broker::topology::events_exchange;
 use crate::broker::watchdog::CallWatchdog;
 use crate::config::broker::publishing::PublishingConfig;
@@ -262,7 +263,11 @@ fn not_writable(error: BrokerError, exchange: &str) -> BrokerError {
 }
 
 fn properties(publication: &Publication) -> AmqpProperties {
-    let properties = json_properties(&publication.message_id);
+    let mut properties = json_properties(&publication.message_id);
+    if let Some(traceparent) = publication.traceparent {
+        let header = (TRACEPARENT.to_owned(), AmqpValue::LongString(traceparent.to_string()));
+        properties = properties.with_headers([header].into_iter().collect());
+    }
     match &publication.to {
         Destination::Reply(to) => match to.correlation_id.clone() {
             Some(id) => properties.with_correlation_id(id),

@@ -9,6 +9,7 @@ use crate::broker::live_session::LiveSession;
 use crate::broker::publisher::new_message_id;
 use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::Receipt;
+use crate::domain::traceparent::TraceParent;
 use crate::text::mask::mask;
 
 /// A message of JSON that is to be published.
@@ -20,6 +21,8 @@ pub struct Publication {
     pub message_id: String,
     /// JSON.
     pub body: Vec<u8>,
+    /// The trace of the message that it is about.
+    pub traceparent: Option<TraceParent>,
     /// The message that is acked then.
     pub then: Option<AckAfter>,
 }
@@ -28,7 +31,8 @@ impl Publication {
     /// A reply with this JSON.
     #[must_use]
     pub fn reply(to: ReplyTo, body: Vec<u8>) -> Self {
-        Self { to: Destination::Reply(to), message_id: new_message_id(), body, then: None }
+        let to = Destination::Reply(to);
+        Self { to, message_id: new_message_id(), body, traceparent: None, then: None }
     }
 
     /// The reply to a message that is not sent: why. It has no address.

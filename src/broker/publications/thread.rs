@@ -273,6 +273,7 @@ mod tests {
             to,
             message_id: "e".to_owned(),
             body: Vec::new(),
+            traceparent: None,
             then: None,
         });
         thread.waiting.push_back(Publication { then: Some(then), ..reply });

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::message::envelope::OpenedEnvelope;
 use crate::domain::message::malformed::{Malformed, json_type};
-use crate::domain::message::origin::{Origin, checked_id, read_time};
+use crate::domain::message::origin::{Origin, checked_id, read_time, read_traceparent};
+use crate::domain::traceparent::TraceParent;
 use crate::text::clean::cut;
 
 /// How much of a content type that is not JSON an error shows, in characters.
@@ -41,7 +42,8 @@ impl Attributes {
     pub fn origin(&self) -> Origin {
         let time = self.time.clone().map(Value::from);
         let id = identify(self.id.as_deref(), self.source.as_deref());
-        Origin { id: id.map(Some), published_at: read_time("time", time.as_ref()) }
+        let traceparent = self.others.get("traceparent").and_then(|text| TraceParent::parse(text));
+        Origin { id: id.map(Some), published_at: read_time("time", time.as_ref()), traceparent }
     }
 }
 
@@ -61,7 +63,8 @@ pub(super) fn open(mut fields: Map<String, Value>) -> Result<OpenedEnvelope, Mal
         Some(other) => Err(Malformed::WrongType(name, "a string", json_type(other))),
     };
     let id = text("id").and_then(|id| identify(id, text("source")?));
-    let origin = Origin { id: id.map(Some), published_at: read_time("time", fields.get("time")) };
+    let (published_at, traceparent) = (read_time("time", fields.get("time")), read_traceparent(&fields));
+    let origin = Origin { id: id.map(Some), published_at, traceparent };
     if let Some(content_type) = text("datacontenttype")?.filter(|content_type| !is_json(content_type)) {
         return Err(Malformed::NotJsonData(cut(content_type, TYPE_SHOWN)));
     }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::message::malformed::{Malformed, json_type};
-use crate::domain::message::origin::{Origin, read_id, read_time};
+use crate::domain::message::origin::{Origin, read_id, read_time, read_traceparent};
 
 /// An envelope that was opened.
 pub(super) struct OpenedEnvelope {
@@ -31,11 +31,12 @@ pub(super) fn open(mut fields: Map<String, Value>) -> Result<OpenedEnvelope, Mal
         None | Some(Value::Null) => (Origin::default(), Map::new()),
         Some(Value::Object(meta)) => {
             let id = read_id("_meta.id", meta.get("id"));
-            (Origin { id, published_at: read_time("_meta.timestamp", meta.get("timestamp")) }, meta)
+            let published_at = read_time("_meta.timestamp", meta.get("timestamp"));
+            (Origin { id, published_at, traceparent: read_traceparent(&meta) }, meta)
         }
         Some(other) => {
             let reason = Malformed::WrongType("_meta", "an object", json_type(&other));
-            (Origin { id: Err(reason.clone()), published_at: Err(reason) }, Map::new())
+            (Origin { id: Err(reason.clone()), published_at: Err(reason), traceparent: None }, Map::new())
         }
     };
     match fields.remove("payload") {

@@ -4,12 +4,13 @@
 use std::ops::Range;
 
 use chrono::{DateTime, Datelike, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::event::DateOrTime;
 use crate::domain::message::identity::without_nul;
 use crate::domain::message::malformed::{Malformed, json_type};
 use crate::domain::times;
+use crate::domain::traceparent::TraceParent;
 use crate::text::clean::cut;
 
 /// How much of a time that cannot be read an error shows, in characters.
@@ -25,11 +26,13 @@ pub struct Origin {
     pub id: Result<Option<String>, Malformed>,
     /// When it was published.
     pub published_at: Result<Option<DateTime<Utc>>, Malformed>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Default for Origin {
     fn default() -> Self {
-        Self { id: Ok(None), published_at: Ok(None) }
+        Self { id: Ok(None), published_at: Ok(None), traceparent: None }
     }
 }
 
@@ -48,6 +51,11 @@ pub(super) fn read_id(field: &'static str, value: Option<&Value>) -> Result<Opti
         Some(other) => return Err(Malformed::WrongType(field, "a string", json_type(other))),
     };
     checked_id(field, &id).map(|id| Some(id).filter(|id| !id.is_empty()))
+}
+
+/// The trace that an envelope names. One that is not valid is none.
+pub(super) fn read_traceparent(envelope: &Map<String, Value>) -> Option<TraceParent> {
+    TraceParent::parse(envelope.get("traceparent")?.as_str()?)
 }
 
 /// The id as the ledger keeps it, if it can.

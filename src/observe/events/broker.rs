@@ -33,7 +33,11 @@ impl ConnectionHealth {
         if !logged {
             let outlook =
                 if transient { "until it works" } else { "but it cannot work until this is corrected" };
-            log::warn!("cannot {} (attempt {attempt}): {error}; retrying {outlook}", self.purpose);
+            log::warn!(
+                queue = self.health.queue(), attempt = attempt, reason:% = error;
+                "cannot {} (attempt {attempt}): {error}; retrying {outlook}",
+                self.purpose
+            );
         }
     }
 
@@ -41,9 +45,13 @@ impl ConnectionHealth {
     pub fn lost(&self, error: &impl Display, logged: bool) {
         self.health.set_problem(self.part, error.to_string());
         if logged {
-            log::debug!("connection to the broker lost again: {error}");
+            log::debug!(queue = self.health.queue(), reason:% = error; "connection to the broker lost again: {error}");
         } else {
-            log::warn!("cannot {} any more: {error}; reconnecting until it works", self.purpose);
+            log::warn!(
+                queue = self.health.queue(), reason:% = error;
+                "cannot {} any more: {error}; reconnecting until it works",
+                self.purpose
+            );
         }
     }
 
@@ -51,6 +59,7 @@ impl ConnectionHealth {
     /// cause.
     pub fn poison_suspected(&self, count: u32, queue: &str) {
         log::error!(
+            queue = queue;
             "{count} connections in a row were lost soon after they began to {}: the broker sent what the AMQP library cannot \
              read. A message \
              near the head of the queue {queue} breaks the protocol for this program; a routing key that is not UTF-8 \
@@ -77,12 +86,13 @@ fn describe_recovery(recovery: Option<Recovery>) -> String {
 
 /// A host of the broker cannot be used; another one works.
 pub fn passed_over(error: &impl Display) {
-    log::warn!("cannot use a host of the broker, so the next one is used: {error}");
+    log::warn!(reason:% = error; "cannot use a host of the broker, so the next one is used: {error}");
 }
 
 /// Messages are taken from `queue` at `peer`. `follows_restart`: the broker was seen not running before.
 pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recovery>, follows_restart: bool) {
     log::info!(
+        queue = queue, prefetch = prefetch, attempt = recovery.map(|recovery| recovery.attempt);
         "connected to {peer}{}{}; taking messages from {queue}, at most {prefetch} at a time",
         describe_recovery(recovery),
         if follows_restart { "; the broker was down before" } else { "" }
@@ -91,7 +101,7 @@ pub fn subscribed(peer: &str, queue: &str, prefetch: u16, recovery: Option<Recov
 
 /// `queue` is bound to an exchange. `binding`: the exchange and the routing keys.
 pub fn bound(queue: &str, binding: &impl Display) {
-    log::info!("the queue {queue} is bound to {binding}");
+    log::info!(queue = queue; "the queue {queue} is bound to {binding}");
 }
 
 /// All bindings were tried again. `problems`: those that cannot be made any more.
@@ -100,7 +110,7 @@ pub fn bindings_looked_at(health: &Health, problems: &[String]) {
         return health.clear_note(Part::Broker);
     }
     for problem in problems {
-        log::warn!("{problem}. The worker takes what is in the queue");
+        log::warn!(reason = problem; "{problem}. The worker takes what is in the queue");
     }
     health.set_note(Part::Broker, problems.join("; "));
 }
@@ -131,6 +141,7 @@ pub fn delivered_often(count: u64) {
 /// The connection was lost after a shutdown was requested.
 pub fn lost_while_stopping(error: &impl Display) {
     log::info!(
+        reason:% = error;
         "lost the connection to the broker while stopping; unacked messages will be redelivered: {error}"
     );
 }
@@ -143,6 +154,7 @@ pub fn disconnected() {
 /// A call into the AMQP library has not returned for `lasted`; `call` completes "the broker has not answered to …".
 pub fn call_hangs(call: &str, lasted: Duration) {
     log::error!(
+        seconds = lasted.as_secs();
         "the broker has not answered to {call} for {} s, and no heartbeat has ended the connection: either the broker is \
          frozen or unreachable and its configuration turns heartbeats off (heartbeat = 0), or the AMQP library hangs. \
          Stopping with exit code 1, so that a supervisor restarts the worker: mails in flight are finished, unfinished \

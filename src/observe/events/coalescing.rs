@@ -2,8 +2,11 @@
 
 use chrono::NaiveDateTime;
 
+use log::Level;
+
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
+use crate::observe::events::fields::log_about;
 use crate::observe::metrics::Metrics;
 
 /// It waits, in the place of those that have waited before.
@@ -15,7 +18,8 @@ pub fn waits(
 ) {
     metrics.superseded.inc_by(replaced.len() as u64);
     let replaced: Vec<String> = replaced.iter().map(ToString::to_string).collect();
-    log::info!(
+    log_about!(
+        Level::Info, notification, superseded = replaced.len();
         "notification {} ({notification}) waits for further updates of its event until {}{}",
         notification.id,
         until.format("%T%.3fZ"),
@@ -29,7 +33,8 @@ pub fn waits(
 
 /// Its time has come.
 pub fn begins(notification: &Notification) {
-    log::debug!(
+    log_about!(
+        Level::Debug, notification;
         "notification {} ({notification}) has waited for further updates of its event",
         notification.id
     );

@@ -5,14 +5,14 @@ use crate::observe::health::{Health, Part};
 /// A call failed, and no other one did before.
 pub fn failing(health: &Health, reason: &str) {
     set_problem(health, reason);
-    log::error!("{reason}; nothing is acked or lost, and the call is repeated until it works");
+    log::error!(reason = reason; "{reason}; nothing is acked or lost, and the call is repeated until it works");
 }
 
 /// A call fails as others did before. `logged`: the log has said so lately.
 pub fn still_failing(health: &Health, reason: &str, logged: bool) {
     set_problem(health, reason);
     let level = if logged { log::Level::Debug } else { log::Level::Warn };
-    log::log!(level, "still: {reason}; nothing is acked or lost, and the call is repeated until it works");
+    log::log!(level, reason = reason; "still: {reason}; nothing is acked or lost, and the call is repeated until it works");
 }
 
 /// Every call that had failed has succeeded.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::domain::traceparent::TraceParent;
 use crate::observe::health::{Health, Part};
 use crate::observe::metrics::Metrics;
 use crate::sync::lock;
@@ -60,7 +61,7 @@ impl DeadLetterHealth {
         let text = state.describe(&cause, held);
         state.health.set_problem(Part::DeadLetters, text.clone());
         if state.is_news(&cause, held, now) {
-            log::warn!("{text}");
+            log::warn!(queue = state.queue, reason = cause, waiting = held; "{text}");
             let since = state.failing.as_ref().map_or(now, |failing| failing.since);
             state.failing = Some(Failing { since, logged_at: now, logged_cause: cause, logged_held: held });
         }
@@ -72,7 +73,11 @@ impl DeadLetterHealth {
         state.health.clear_problem(Part::DeadLetters);
         if let Some(failing) = state.failing.take() {
             let lasted = now.saturating_duration_since(failing.since).as_secs();
-            log::info!("dead letters can be kept in {} again, after {lasted} s", state.queue);
+            log::info!(
+                queue = state.queue, seconds = lasted;
+                "dead letters can be kept in {} again, after {lasted} s",
+                state.queue
+            );
         }
     }
 }
@@ -110,9 +115,15 @@ impl State {
 }
 
 /// A dead letter is stored in `queue`.
-pub fn stored(metrics: &Metrics, queue: &str, id: &str, reason: &str, message_id: &str) {
+pub fn stored(
+    metrics: &Metrics,
+    queue: &str,
+    (id, reason, message_id): (&str, &str, &str),
+    traceparent: Option<TraceParent>,
+) {
     metrics.dead_letters.inc();
     log::warn!(
+        queue = queue, dead_letter = id, reason = reason, message_id = message_id, traceparent = traceparent;
         "message moved to {queue}: {reason} (message id {message_id}). What to do: fanmail dead-letters show {id}"
     );
 }

@@ -32,10 +32,14 @@ pub fn retry_later(
     metrics: &Metrics,
     notification_id: NotificationId,
     participant: &Participant,
+    code: Option<u16>,
     detail: &str,
 ) {
     let key = participant.shown_key();
-    log::debug!("notification {notification_id}: participant {key}: will retry: {detail}");
+    log::debug!(
+        notification = notification_id, participant:% = key, code = code, detail = detail;
+        "notification {notification_id}: participant {key}: will retry: {detail}"
+    );
     metrics.retries.inc();
 }
 
@@ -46,11 +50,17 @@ pub fn deferred(
     notification_id: NotificationId,
     participant: &Participant,
     pause: Duration,
+    code: Option<u16>,
     detail: &str,
 ) {
     let (level, key) = (if first { Level::Info } else { Level::Debug }, participant.shown_key());
     log::log!(
         level,
+        notification = notification_id,
+        participant:% = key,
+        code = code,
+        detail = detail,
+        seconds = pause.as_secs();
         "notification {notification_id}: the mail to participant {key} is deferred for {}: {detail}; further \
          deferrals of this notification are in the ledger, and logged at LOG_LEVEL=DEBUG only",
         at_most(pause)
@@ -63,12 +73,18 @@ pub fn failed(
     notification_id: NotificationId,
     participant: &Participant,
     attempts: u32,
+    code: Option<u16>,
     detail: &str,
 ) {
     let (level, key) = (if first { Level::Warn } else { Level::Debug }, participant.shown_key());
     let not_asked = if attempts == 0 { ", the relay was not asked" } else { "" };
     log::log!(
         level,
+        notification = notification_id,
+        participant:% = key,
+        attempts = attempts,
+        code = code,
+        detail = detail;
         "notification {notification_id}: the mail to participant {key} failed (attempts: {attempts}{not_asked}): \
          {detail}; further failures are logged at LOG_LEVEL=DEBUG only, and listed by: fanmail status --notification \
          {notification_id} --failures"

@@ -5,18 +5,18 @@ use std::time::Duration;
 use log::Level;
 
 use crate::domain::ids::{EventId, NotificationId};
-use crate::domain::message::Message;
 use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
+use crate::observe::events::fields::{log_about, seconds};
 use crate::observe::events::mail::how_to_retry;
 use crate::observe::metrics::Metrics;
-use crate::process_id;
 use crate::text::count::count;
 use crate::text::duration::at_most;
 
 /// A fan-out starts, or resumes what another one has begun.
 pub fn started(notification: &Notification, resumed: bool, dry_run: bool) {
-    log::info!(
+    log_about!(
+        Level::Info, notification, resumed = resumed, dry_run = dry_run;
         "notification {} ({notification}) {}{}",
         notification.id,
         if resumed { "resumed" } else { "started" },
@@ -26,7 +26,8 @@ pub fn started(notification: &Notification, resumed: bool, dry_run: bool) {
 
 /// This dry run does not send it: a worker that sends has begun it.
 pub fn left_by_dry_run(notification: &Notification) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification;
         "notification {0} ({notification}) is left to workers with EMAIL_DUMMY_MODE=False: one has sent some of its mails, and a dry run \
          would record the others as sent. Its message is acked, and any such worker sends to the others; at once with: fanmail retry \
          --notification {0}",
@@ -36,7 +37,8 @@ pub fn left_by_dry_run(notification: &Notification) {
 
 /// A dry run has left it half done, and this worker sends it.
 pub fn dry_run_forgotten(notification: &Notification, outcomes: u64) {
-    log::info!(
+    log_about!(
+        Level::Info, notification;
         "notification {} ({notification}) was begun by a dry run: {} that it has recorded are sent now",
         notification.id,
         count(outcomes, "mail")
@@ -45,12 +47,19 @@ pub fn dry_run_forgotten(notification: &Notification, outcomes: u64) {
 
 /// A fan-out that takes long is still running.
 pub fn progress(notification: &Notification, counts: Counts) {
-    log::info!("notification {}: {} sent, {} failed so far", notification.id, counts.sent, counts.failed);
+    log_about!(
+        Level::Info, notification, sent = counts.sent, failed = counts.failed;
+        "notification {}: {} sent, {} failed so far",
+        notification.id,
+        counts.sent,
+        counts.failed
+    );
 }
 
 /// A fan-out ends because the worker is stopping. `counts` are those of this fan-out.
 pub fn interrupted(notification: &Notification, counts: Counts) {
-    log::info!(
+    log_about!(
+        Level::Info, notification, sent = counts.sent, failed = counts.failed;
         "notification {} ({notification}) interrupted by the stop: {} sent, {} failed by this worker; a worker sends to the \
          others when the message comes again",
         notification.id,
@@ -70,7 +79,15 @@ pub fn completed(
 ) {
     metrics.completed.inc();
     let Counts { sent, dry_run, failed, skipped, deferred, .. } = counts;
-    log::info!(
+    log_about!(
+        Level::Info,
+        notification,
+        sent = sent,
+        failed = failed,
+        skipped = skipped,
+        deferred = deferred,
+        dry_run = dry_run > 0,
+        seconds = seconds(lasted);
         "notification {} ({notification}) completed: {sent} sent{}, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",
         notification.id,
         if dry_run > 0 { " (dry-run mode: NO MAIL WAS SENT)" } else { "" },
@@ -87,7 +104,8 @@ pub fn completed(
 
 /// A notification was completed, and no participant was found.
 pub fn without_participants(notification: &Notification) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification;
         "notification {} ({notification}): no mail was sent, because the event has no participants; if people take part, \
          check that their rows in participants have this event_id, then publish a new message (fanmail retry sends nothing: \
          this notification is for no one)",
@@ -97,7 +115,8 @@ pub fn without_participants(notification: &Notification) {
 
 /// What its first mails have told of the event cannot be read.
 pub fn unreadable_snapshot(notification: &Notification, reason: &str) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification, reason = reason;
         "notification {} ({notification}): its event_snapshot in the ledger cannot be read: {reason}; its other mails show the event \
          as it is now",
         notification.id
@@ -107,6 +126,7 @@ pub fn unreadable_snapshot(notification: &Notification, reason: &str) {
 /// Rows of the event have no key, so nothing could tell what became of them.
 pub fn people_without_key(notification_id: NotificationId, event_id: EventId) {
     log::warn!(
+        notification = notification_id, event = event_id;
         "notification {notification_id}: rows of participants of event {event_id} have no id (NULL) and get no mail; give \
          each row an id"
     );
@@ -114,8 +134,8 @@ pub fn people_without_key(notification_id: NotificationId, event_id: EventId) {
 
 /// The query for addresses that several participants have has failed, because of this `reason`. `again`: as it did before.
 pub fn repeated_addresses_unknown(notification: &Notification, reason: &str, again: bool) {
-    log::log!(
-        if again { Level::Debug } else { Level::Warn },
+    log_about!(
+        if again { Level::Debug } else { Level::Warn }, notification, reason = reason;
         "notification {} ({notification}): the query for addresses that occur more than once has failed: {reason}. The \
          addresses are compared without it, which takes about 60 bytes of memory for each participant. Correct the data or the \
          view",
@@ -125,7 +145,8 @@ pub fn repeated_addresses_unknown(notification: &Notification, reason: &str, aga
 
 /// Before a notification is completed: a participant up to its frozen end is neither decided nor deferred.
 pub fn found_late(notification: &Notification) {
-    log::info!(
+    log_about!(
+        Level::Info, notification;
         "notification {} ({notification}): participants were added after their page was read, or their outcomes are gone \
          from the database; sending to them now",
         notification.id
@@ -134,7 +155,8 @@ pub fn found_late(notification: &Notification) {
 
 /// The tables contradict themselves. `passes` over the participants have found none.
 pub fn completed_unchecked(notification: &Notification, passes: u32) {
-    log::error!(
+    log_about!(
+        Level::Error, notification;
         "notification {} ({notification}): the database says that a participant has no outcome yet, and has not returned \
          that participant {passes} times. The notification is completed all the same. If participants is a view, its \
          rows must be the same in every query; fanmail status shows this participant as pending",
@@ -142,66 +164,10 @@ pub fn completed_unchecked(notification: &Notification, passes: u32) {
     );
 }
 
-/// A run of the sweep has ended. `counts` are those of this run.
-pub fn swept(notification_id: NotificationId, counts: Counts) {
-    let Counts { sent, failed, skipped, deferred, .. } = counts;
-    let others = [(deferred, "deferred again"), (failed, "failed"), (skipped, "skipped")];
-    let others: Vec<String> = others
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, what)| format!(", {number} {what}"))
-        .collect();
-    log::info!(
-        "notification {notification_id}: {sent} of {} sent{}{}",
-        count(counts.total(), "deferred mail"),
-        others.concat(),
-        how_to_retry(notification_id, counts)
-    );
-}
-
-/// Deferred mails that are due cannot be made, and wait for `pause` more. The relay was not asked.
-pub fn postponed(notification_id: NotificationId, mails: usize, reason: &str, pause: Duration) {
-    log::info!(
-        "notification {notification_id}: {} cannot be made now ({reason}); trying again in {}, and no step of DEFER_SCHEDULE is \
-         used up. Correct the row or the view",
-        count(mails as u64, "deferred mail"),
-        at_most(pause)
-    );
-}
-
-/// The sweep has lost its lease: another process goes on.
-pub fn sweep_taken_over(notification_id: NotificationId) {
-    log::warn!(
-        "notification {notification_id}: its deferred mails were taken over by another worker, because this worker was \
-         frozen or cut off from the database; mails in flight at that moment may be sent twice"
-    );
-}
-
-/// The sweep has lost its lease: the row is not in the ledger any more, or its key belongs to another notification.
-pub fn sweep_vanished(notification_id: NotificationId) {
-    log::warn!(
-        "notification {notification_id} is not in the database any more: its rows were deleted, or the database was restored \
-         from an older copy. Its deferred mails that were not sent yet are lost, unless the copy has them"
-    );
-}
-
-/// This process sends no deferred mails.
-pub fn not_swept_in_dry_run(deferrals: u64) {
-    log::warn!(
-        "dry-run mode: {} of earlier runs stay deferred, because a dry run would record them as sent; a worker with \
-         EMAIL_DUMMY_MODE=False sends them",
-        count(deferrals, "mail")
-    );
-}
-
-/// A message was delivered again after its notification had been completed.
-pub fn already_completed(notification: &Notification) {
-    log::info!("notification {} ({notification}) was completed before; message acked", notification.id);
-}
-
 /// Another worker has the lease.
 pub fn taken_over(notification: &Notification) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification;
         "notification {} ({notification}) was taken over by another worker, because this worker was frozen or cut off \
          from the database; mails in flight at that moment may be sent twice",
         notification.id
@@ -210,7 +176,8 @@ pub fn taken_over(notification: &Notification) {
 
 /// The row is not in the ledger any more, or its key belongs to another notification.
 pub fn vanished(notification: &Notification) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification;
         "notification {} ({notification}) is not in the database any more: its rows were deleted, or the database was \
          restored from an older copy. Its message is opened anew. Everyone who has no outcome in the database is sent the \
          mail, and people who have got it already may get it again",
@@ -220,7 +187,8 @@ pub fn vanished(notification: &Notification) {
 
 /// The same for a message that came over a connection that is lost.
 pub fn vanished_elsewhere(notification: &Notification) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification;
         "notification {} ({notification}) is not in the database any more: its rows were deleted, or the database was \
          restored from an older copy. Its message is opened anew by the worker to which the broker delivers it again. \
          Everyone who has no outcome in the database is sent the mail, and people who have got it already may get it again",
@@ -230,48 +198,9 @@ pub fn vanished_elsewhere(notification: &Notification) {
 
 /// The event is not in the database yet.
 pub fn event_missing(event_id: EventId, grace: Duration) {
-    log::info!("event {event_id} is not in the database yet; looking it up again for {} s", grace.as_secs());
-}
-
-/// The broker delivered a message again whose fan-out runs here.
-pub fn redelivered(message: &Message) {
-    log::info!("the message {message} was redelivered; its fan-out continues");
-}
-
-/// A redelivered message has no id, and fits a notification whose message another worker may still hold. `session`: the
-/// connection of that worker to the broker.
-pub fn held_by_another_worker(notification: &Notification, session: &str) {
     log::info!(
-        "a message {notification} without an id was redelivered; it waits until it is known whether worker {} still has the \
-         message of notification {}",
-        process_id::display_name(session),
-        notification.id
-    );
-}
-
-/// The worker is gone that might have held the message of a notification.
-pub fn holder_is_gone(notification: &Notification, session: &str) {
-    log::info!(
-        "worker {} does not have the message of notification {} ({notification}) any more: it is gone, or cut off from the \
-         broker",
-        process_id::display_name(session),
-        notification.id
-    );
-}
-
-/// A redelivered message has no id, and fits no notification, but a worker that received it before may still open it.
-/// `session`: the connection of that worker to the broker.
-pub fn may_be_opened_by_another_worker(message: &Message, session: &str) {
-    log::debug!(
-        "a message {message} without an id was redelivered; it waits until it is known whether worker {} has received it before",
-        process_id::display_name(session)
-    );
-}
-
-/// The worker is gone that may have received a message before.
-pub fn other_worker_is_gone(message: &Message, session: &str) {
-    log::info!(
-        "worker {} is gone, or cut off from the broker; a message {message} that it may have received waits no longer for it",
-        process_id::display_name(session)
+        event = event_id, seconds = grace.as_secs();
+        "event {event_id} is not in the database yet; looking it up again for {} s",
+        grace.as_secs()
     );
 }

@@ -1,6 +1,9 @@
 //! Messages of the outbox.
 
+use log::Level;
+
 use crate::domain::notification::Notification;
+use crate::observe::events::fields::log_about;
 use crate::observe::metrics::Metrics;
 
 /// The worker takes messages from the outbox.
@@ -13,6 +16,7 @@ pub fn begins(only: bool) {
 pub fn not_sent(metrics: &Metrics, id: i64, problem: &str) {
     metrics.outbox_problems.inc();
     log::warn!(
+        outbox_row = id, reason = problem;
         "row {id} of the outbox is not sent: {problem}. Correct the application. To have the row taken again, correct it, and set \
          its taken_at and its problem to NULL"
     );
@@ -20,7 +24,8 @@ pub fn not_sent(metrics: &Metrics, id: i64, problem: &str) {
 
 /// The ledger has its notification already.
 pub fn known(notification: &Notification) {
-    log::info!(
+    log_about!(
+        Level::Info, notification;
         "notification {} ({notification}) is in the database already; its row of the outbox is taken, and nothing is sent again",
         notification.id
     );

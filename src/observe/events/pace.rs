@@ -33,6 +33,7 @@ impl PaceLimit<'_> {
 /// The relay throttled a mail, and had not done so for a while.
 pub fn slower(detail: &str) {
     log::warn!(
+        detail = detail;
         "the relay asks for fewer mails: {detail}; sending is slower from now on, and gets faster while the relay \
          accepts it; nothing is lost. See the pace with: fanmail status"
     );
@@ -51,7 +52,7 @@ pub fn accepts_none(monitor: &Monitor, lasted: Duration, detail: &str, first: bo
          nothing is lost. Perhaps a quota is used up, or it does not like the name in EHLO (SMTP_HELO_NAME); it said: {detail}"
     );
     if first {
-        log::warn!("the relay {problem}");
+        log::warn!(detail = detail, seconds = lasted.as_secs(); "the relay {problem}");
     }
     monitor.health.set_problem(Part::Relay, problem);
 }

@@ -37,6 +37,7 @@ impl PublicationHealth {
         let mut logged = lock(&self.logged);
         if logged.as_ref().is_none_or(|(at, known)| at.elapsed() >= REMINDER || *known != cause) {
             log::warn!(
+                reason = cause, waiting = waiting;
                 "{text}. Mails are sent all the same; {} at the moment, and after half a minute they are given up",
                 if waiting == 1 { "1 waits".to_owned() } else { format!("{waiting} wait") }
             );
@@ -50,6 +51,7 @@ impl PublicationHealth {
         if lock(&self.logged).take().is_some() {
             let (replies, events) = (self.metrics.replies_lost.get(), self.metrics.events_lost.get());
             log::info!(
+                replies_lost = replies, events_lost = events;
                 "replies and events can be published again; since the start of the worker, {} and {} were given up",
                 if replies == 1 { "1 reply".to_owned() } else { format!("{replies} replies") },
                 count(events, "event")

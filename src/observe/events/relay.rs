@@ -71,10 +71,12 @@ pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
     match problem.symptom {
         RelaySymptom::Down => log::warn!(
+            detail = problem.words.detail;
             "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
             problem.words.detail
         ),
         RelaySymptom::RefusesEveryone => log::warn!(
+            detail = problem.words.detail;
             "the relay refuses everyone: {}; sending is paused until it accepts a mail; nothing is lost{}",
             problem.words.detail,
             problem.advice()
@@ -85,7 +87,7 @@ pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
 /// A probe of the open breaker failed.
 pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
-    log::debug!("probe {} of the relay failed: {}", problem.failed_probes, problem.words.detail);
+    log::debug!(probes = problem.failed_probes, detail = problem.words.detail; "probe {} of the relay failed: {}", problem.failed_probes, problem.words.detail);
 }
 
 /// A probe failed, and the log has not mentioned the relay for some time.
@@ -96,6 +98,7 @@ pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
         RelaySymptom::RefusesEveryone => "has refused everyone",
     };
     log::warn!(
+        seconds = problem.lasted.as_secs(), probes = problem.failed_probes, detail = problem.words.detail;
         "the relay {state} for {} minutes ({} failed): {}; see how many mails wait with: fanmail status{}",
         problem.lasted.as_secs() / 60,
         count(problem.failed_probes.into(), "probe"),
@@ -112,18 +115,19 @@ pub fn up(monitor: &Monitor, cause: RelaySymptom, lasted: Duration) {
         RelaySymptom::Down => "works",
         RelaySymptom::RefusesEveryone => "accepts mails",
     };
-    log::info!("the relay {state} again after {} s", lasted.as_secs());
+    log::info!(seconds = lasted.as_secs(); "the relay {state} again after {} s", lasted.as_secs());
 }
 
 /// The number of connections that may be open changed to `granted` of `max`.
 pub fn connections_changed(metrics: &Metrics, granted: usize, max: usize) {
     metrics.connections_in_use.set(granted as u64);
-    log::debug!("{granted} of {max} connections to the relay in use");
+    log::debug!(connections = granted; "{granted} of {max} connections to the relay in use");
 }
 
 /// The relay refuses a connection while others work.
 pub fn connections_refused(max: usize, detail: &str) {
     log::warn!(
+        connections = max, detail = detail;
         "the relay accepts some connections and refuses others: {detail}; sending continues on the accepted ones, and \
          one more is tried from time to time; nothing is lost. If the relay allows fewer connections than \
          SMTP_CONNECTIONS ({max}), lower SMTP_CONNECTIONS; if not, one of the relay's machines may be broken. \
@@ -133,7 +137,7 @@ pub fn connections_refused(max: usize, detail: &str) {
 
 /// All `max` connections may be open again.
 pub fn connections_restored(max: usize) {
-    log::info!("the relay accepts all {max} connections again");
+    log::info!(connections = max; "the relay accepts all {max} connections again");
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use log::Level;
+
 use crate::domain::ids::EventId;
 use crate::domain::notification::Notification;
 use crate::domain::reminder::Reminder;
+use crate::observe::events::fields::log_about;
 use crate::observe::health::{Health, Part};
 use crate::text::clean::{cut, one_line};
 use crate::text::count::count;
@@ -28,6 +31,7 @@ pub fn missed(new: u64, reminders: &[Reminder]) {
     let named: Vec<String> = reminders.iter().take(MAX_NAMED).map(name).collect();
     let others = if reminders.len() > MAX_NAMED { ", …" } else { "" };
     log::warn!(
+        missed = new;
         "{} missed and not sent, because no worker sent them when they were due: {}{others}. See: fanmail status --all",
         count(new, "reminder"),
         named.join(", "),
@@ -46,18 +50,22 @@ pub fn too_late(reminder: &Reminder) -> String {
 
 /// It was opened, and is not sent.
 pub fn left_out(notification: &Notification, reason: &str) {
-    log::info!("notification {} ({notification}) is not sent: {reason}", notification.id);
+    log_about!(
+        Level::Info, notification, reason = reason;
+        "notification {} ({notification}) is not sent: {reason}",
+        notification.id
+    );
 }
 
 /// The event does not take place.
 pub fn cancelled(event_id: EventId) {
-    log::debug!("event {event_id} is cancelled: no reminder");
+    log::debug!(event = event_id; "event {event_id} is cancelled: no reminder");
 }
 
 /// Which events start soon cannot be read. It is tried again.
 pub fn unreadable(health: &Health, reason: &str) {
     let text = format!("no reminder is sent: {reason}. Correct the data or the view");
-    log::warn!("reminders: {text}");
+    log::warn!(reason = reason; "reminders: {text}");
     health.set_problem(Part::Reminders, text);
 }
 

@@ -23,6 +23,7 @@ pub fn ignored(told: &ToldKeys, metrics: &Metrics, routing_key: &str) {
     let mut keys = lock(&told.0);
     if keys.len() < TOLD_MAX && keys.insert(shown.clone()) {
         log::info!(
+            routing_key = shown;
             "no route matches the routing key {shown}: its messages are acked, and nobody is mailed (on_unmatched of ROUTES_FILE is \
              ignore)"
         );

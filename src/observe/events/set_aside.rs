@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use log::Level;
+
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
+use crate::observe::events::fields::log_about;
 use crate::observe::health::{Health, Part};
 use crate::observe::metrics::Metrics;
 use crate::text::count::count;
@@ -15,7 +18,8 @@ const MAX_NAMED: usize = 5;
 /// A notification is set aside. It is tried again after `pause`.
 pub fn begins(notification: &Notification, reason: &str, pause: Duration) {
     let id = notification.id;
-    log::warn!(
+    log_about!(
+        Level::Warn, notification, reason = reason, seconds = pause.as_secs();
         "notification {id} ({notification}) is set aside: {reason}. No other notification waits for it, and its message is \
          acked. Correct the data or the view. It is tried again in {} and then every few minutes; at once with: fanmail \
          retry --notification {id}",
@@ -25,12 +29,17 @@ pub fn begins(notification: &Notification, reason: &str, pause: Duration) {
 
 /// It was tried again in vain.
 pub fn still(notification: &Notification, reason: &str) {
-    log::debug!("notification {} ({notification}) stays set aside: {reason}", notification.id);
+    log_about!(
+        Level::Debug, notification, reason = reason;
+        "notification {} ({notification}) stays set aside: {reason}",
+        notification.id
+    );
 }
 
 /// Its event is gone, so that it is tried no more.
 pub fn abandoned(notification: &Notification, reason: &str) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification, reason = reason;
         "notification {0} ({notification}) was set aside and is abandoned now: {reason}. Put the event back, then send with: \
          fanmail retry --notification {0}",
         notification.id

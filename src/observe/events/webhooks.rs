@@ -13,6 +13,7 @@ pub fn refused(metrics: &Metrics, provider: &str, why: &str, is_loud: bool) {
     metrics.webhooks_refused.inc();
     if is_loud {
         log::warn!(
+            provider = provider, reason = why;
             "webhooks: a request to /webhooks/{provider} is refused: {why}. Further ones are only counted for a minute. If {provider} sent it, \
              look at its key or secret (docs/webhooks.md)"
         );

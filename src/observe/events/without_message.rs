@@ -1,11 +1,15 @@
 //! Notifications that no message of the broker carries.
 
+use log::Level;
+
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
+use crate::observe::events::fields::log_about;
 
 /// Its event is gone. No dead letter tells of it.
 pub fn abandoned(notification: &Notification, reason: &str) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification, reason = reason;
         "notification {0} ({notification}) is abandoned: {reason}. Put the event back, then send with: fanmail retry \
          --notification {0}",
         notification.id
@@ -14,7 +18,8 @@ pub fn abandoned(notification: &Notification, reason: &str) {
 
 /// Its row is not there any more, and no message brings it back.
 pub fn vanished(notification: &Notification) {
-    log::warn!(
+    log_about!(
+        Level::Warn, notification;
         "notification {} ({notification}) is not in the database any more: its rows were deleted, or the database was \
          restored from an older copy. No message of the broker carries it, so nothing more is sent for it",
         notification.id
@@ -24,10 +29,14 @@ pub fn vanished(notification: &Notification) {
 /// Its worker has exited or is silent, and this one goes on with it.
 pub fn resumed(notification: &Notification, owner: Option<&str>) {
     let from = owner.map(|name| format!(" of the worker {name}")).unwrap_or_default();
-    log::info!("notification {} ({notification}) is resumed{from}; no message carries it", notification.id);
+    log_about!(
+        Level::Info, notification, other_worker = owner;
+        "notification {} ({notification}) is resumed{from}; no message carries it",
+        notification.id
+    );
 }
 
 /// It is about no event, and this version sends only those that are.
 pub fn not_about_an_event(id: NotificationId) {
-    log::debug!("notification {id} is not about an event, and is left to a newer fanmail");
+    log::debug!(notification = id; "notification {id} is not about an event, and is left to a newer fanmail");
 }

@@ -11,6 +11,7 @@ use crate::domain::message::identity::Identity;
 use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::notification::Notification;
 use crate::domain::session::{BrokerSession, Receipt};
+use crate::domain::traceparent::TraceParent;
 use crate::store::ledger::opening::coalesce::Waits;
 use crate::store::ledger::row::NotificationRecord;
 
@@ -41,6 +42,8 @@ pub struct Arrival {
     pub refusal: Option<MessageRefusal>,
     /// The database's time of the first try to open it, if there was one.
     pub asked_at: Option<NaiveDateTime>,
+    /// The trace that it belongs to, for the log.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Arrival {
@@ -237,6 +240,21 @@ pub enum Opened {
         /// What has to be known first.
         unknown: Unknown,
     },
+}
+
+impl Opened {
+    /// The notification of the message, if it is known and has one.
+    #[must_use]
+    pub fn notification(&self) -> Option<&Notification> {
+        match self {
+            Self::Ours { notification, .. }
+            | Self::Held { notification, .. }
+            | Self::Elsewhere(notification)
+            | Self::Completed(notification)
+            | Self::LeftToLedger { notification, .. } => Some(notification),
+            Self::Conflict(_) | Self::Refused(_) | Self::Undetermined { .. } => None,
+        }
+    }
 }
 
 /// What has to be known before a message can be opened.

@@ -92,6 +92,7 @@ impl<'a> Consumer<'a> {
             starts_at_once: false,
             refusal: None,
             asked_at: None,
+            traceparent: None,
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
         announcements.failed_since(notification.id, begun_at);
     }
     match tried {
-        Ok(counts) if counts.total() > 0 => events::notification::swept(notification.id, counts),
+        Ok(counts) if counts.total() > 0 => events::deferrals::swept(&notification, counts),
         // Deferred mails wait one by one for what cannot be read.
         Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}
         Err(Halt::Superseded(newer)) => {
@@ -54,8 +54,8 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
 
 fn tell_of_lost_lease(context: &Context, record: &NotificationRecord) {
     match has_vanished(context, record) {
-        Ok(true) => events::notification::sweep_vanished(record.notification.id),
-        Ok(false) => events::notification::sweep_taken_over(record.notification.id),
+        Ok(true) => events::deferrals::sweep_vanished(&record.notification),
+        Ok(false) => events::deferrals::sweep_taken_over(&record.notification),
         Err(stopped) => {
             log::debug!("notification {}: its lease is lost; {stopped:?}", record.notification.id);
         }

@@ -65,18 +65,18 @@ impl Job {
     /// Logs a verdict that is a failure or a deferral.
     pub fn log_failure(&self, verdict: &Verdict) {
         let (notification_id, participant) = (self.fan_out.notification_id(), &self.recipient.participant);
-        let detail = match verdict {
-            Verdict::Failed { detail, .. } => detail,
-            Verdict::Deferred { pause, detail, .. } => {
+        let (code, detail) = match verdict {
+            Verdict::Failed { code, detail, .. } => (*code, detail),
+            Verdict::Deferred { pause, code, detail } => {
                 let first = !self.fan_out.deferral_logged.swap(true, Ordering::Relaxed);
-                events::mail::deferred(first, notification_id, participant, *pause, detail);
+                events::mail::deferred(first, notification_id, participant, *pause, *code, detail);
                 return;
             }
             Verdict::Sent | Verdict::DryRun | Verdict::Skipped(_) => return,
         };
         let first = !self.fan_out.failure_logged.swap(true, Ordering::Relaxed);
         let attempts = self.recipient.attempts;
-        events::mail::failed(first, notification_id, participant, attempts, detail);
+        events::mail::failed(first, notification_id, participant, attempts, code, detail);
     }
 
     /// The outcome of this job.

@@ -259,12 +259,9 @@ impl<C: Channel> Lane<C> {
         job.recipient.attempts += 1;
         job.recipient.failed(error);
         if self.shared.retry_policy.allows_another(&job.recipient) {
-            events::mail::retry_later(
-                &self.shared.monitor.metrics,
-                job.fan_out.notification_id(),
-                &job.recipient.participant,
-                &error.detail,
-            );
+            let (metrics, id) = (&self.shared.monitor.metrics, job.fan_out.notification_id());
+            let participant = &job.recipient.participant;
+            events::mail::retry_later(metrics, id, participant, error.code, &error.detail);
             job.fan_out.report(Report::Retry(job.recipient));
         } else {
             self.defer_or_fail(job);

@@ -12,6 +12,7 @@ use crate::domain::message::malformed::Malformed;
 use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::message::{Decoded, Message};
 use crate::domain::priority::Priority;
+use crate::domain::traceparent::TraceParent;
 use crate::routes::decoder::{Beside, Decoder, RefusedBody};
 use crate::text::timestamp::to_the_second;
 
@@ -28,6 +29,8 @@ pub(super) struct Accepted {
     pub identity: Identity,
     /// What becomes of it unless a notification has it already.
     pub refusal: Option<MessageRefusal>,
+    /// The trace that it belongs to. A header tells more of it than an envelope, which may have been written long before.
+    pub traceparent: Option<TraceParent>,
 }
 
 /// Which messages are opened, and which are dead letters.
@@ -65,7 +68,8 @@ impl MessageRules {
         let message = Message { priority, ..message };
         let stale = self.find_stale(origin.published_at, incoming.published_at, now);
         let refusal = refusal.or_else(|| stale.map(MessageRefusal::DeadLetter));
-        Ok(Accepted { message, identity, refusal })
+        let traceparent = incoming.traceparent.or(origin.traceparent);
+        Ok(Accepted { message, identity, refusal, traceparent })
     }
 
     /// `of_amqp` counts where the envelope has no time that can be read.

@@ -197,10 +197,10 @@ impl Dispatcher {
             self.context.metrics.redelivered_decided.inc();
         }
         if self.tasks.awaiting_redelivery().contains(&twin) {
-            events::notification::already_completed(notification);
+            events::redelivery::already_completed(notification);
             self.answer_and_ack(twin, notification.id, (source, receipt));
         } else {
-            events::notification::redelivered(&again.message);
+            events::redelivery::redelivered(notification, &again.message);
         }
     }
 }

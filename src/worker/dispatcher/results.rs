@@ -74,7 +74,7 @@ impl Dispatcher {
         if by_flag {
             self.context.metrics.redelivered_decided.inc();
         }
-        events::notification::already_completed(notification);
+        events::redelivery::already_completed(notification);
         self.ended(id, FanOutResult::Completed(*notification));
     }
 

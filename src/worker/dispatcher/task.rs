@@ -8,6 +8,7 @@ use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
 use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::Receipt;
+use crate::domain::traceparent::TraceParent;
 use crate::store::ledger::acks::AckedMessage;
 use crate::worker::dispatcher::source::{SourceId, Urgency};
 use crate::worker::fan_out::claim::OpenedAs;
@@ -33,6 +34,8 @@ pub struct Task {
     pub receipt: Option<Receipt>,
     /// Where its publisher wants to be told what became of it, if that is to be told.
     pub reply_to: Option<ReplyTo>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<TraceParent>,
     /// Its place if no message carries it, which is given back with it.
     pub place: Option<Place>,
     /// How far it is.

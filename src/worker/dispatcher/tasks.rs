@@ -9,6 +9,7 @@ use crate::domain::message::identity::Identity;
 use crate::domain::priority::Priority;
 use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::Receipt;
+use crate::domain::traceparent::TraceParent;
 use crate::worker::dispatcher::source::{SourceId, Urgency};
 use crate::worker::dispatcher::startable::Startable;
 use crate::worker::dispatcher::task::{Task, TaskId, TaskState};
@@ -47,8 +48,15 @@ impl Tasks {
         receipt: Receipt,
     ) -> TaskId {
         let (source, receipt, state) = (Some(source), Some(receipt), TaskState::Opening);
-        let (reply_to, place) = (None, None);
-        self.insert(Task { message, identity, source, urgency, receipt, reply_to, place, state })
+        let (reply_to, traceparent, place) = (None, None, None);
+        self.insert(Task { message, identity, source, urgency, receipt, reply_to, traceparent, place, state })
+    }
+
+    /// Sets the trace that the message of a task belongs to.
+    pub fn set_traceparent(&mut self, id: TaskId, traceparent: Option<TraceParent>) {
+        if let Some(task) = self.by_id.get_mut(&id) {
+            task.traceparent = traceparent;
+        }
     }
 
     /// Sets where the publisher of the message of a task wants to be told what became of it.
@@ -63,8 +71,8 @@ impl Tasks {
         let WithoutMessage { message, identity, opened, place } = notification;
         let (place, state) = (Some(place), TaskState::Waiting(opened));
         let urgency = Urgency::Usual;
-        let (source, receipt, reply_to) = (None, None, None);
-        self.insert(Task { message, identity, source, urgency, receipt, reply_to, place, state })
+        let (source, receipt, reply_to, traceparent) = (None, None, None, None);
+        self.insert(Task { message, identity, source, urgency, receipt, reply_to, traceparent, place, state })
     }
 
     fn insert(&mut self, task: Task) -> TaskId {

@@ -181,7 +181,7 @@ impl DuePages {
         let postpone = || store.postpone_deferrals(self.held.lease, UNREADABLE_PAUSE, &details);
         if database_retry.until_ok(postpone)? {
             let mails = details.values().map(Vec::len).sum();
-            events::notification::postponed(self.notification.id, mails, first, UNREADABLE_PAUSE);
+            events::deferrals::postponed(&self.notification, mails, first, UNREADABLE_PAUSE);
         } else {
             self.held.mark_lost();
         }

@@ -178,7 +178,7 @@ fn wait_for_lease(
 }
 
 fn completed(notification: &Notification) -> Turn {
-    events::notification::already_completed(notification);
+    events::redelivery::already_completed(notification);
     Turn::Over(FanOutResult::Completed(*notification))
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::NaiveDateTime;
 
+use crate::observe::traceparents;
 use crate::store::error::StoreError;
 use crate::store::ledger::opening::{Arrival, Opened};
 use crate::worker::database_retry::{DatabaseRetry, QueryAttempt};
@@ -49,6 +50,15 @@ pub struct Batch<'a> {
     arrivals: Vec<Arrival>,
     staleness: Vec<Option<StalenessWatch>>,
     alone: Option<Alone<'a>>,
+}
+
+impl Asked {
+    /// Keeps the trace of the message for lines about its notification.
+    pub fn remember_trace(&self, opened: &Opened) {
+        if let (Some(traceparent), Some(notification)) = (self.arrival.traceparent, opened.notification()) {
+            traceparents::remember(notification.id, traceparent);
+        }
+    }
 }
 
 impl<'a> Arrivals<'a> {
@@ -180,6 +190,7 @@ mod tests {
             starts_at_once: true,
             refusal: None,
             asked_at: None,
+            traceparent: None,
         }
     }
 

@@ -137,6 +137,7 @@ mod tests {
             starts_at_once: true,
             refusal: None,
             asked_at: None,
+            traceparent: None,
         }
     }
 

@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 use crate::broker::last_answer::LastAnswer;
 use crate::domain::message::Message;
 use crate::domain::session::BrokerSession;
+use crate::domain::traceparent::TraceParent;
 use crate::observe::events;
 use crate::process_id;
 use crate::store::ledger::opening::Watermarks;
@@ -151,10 +152,10 @@ impl<'a> LedgerSessions<'a> {
             return;
         };
         if unknown_for.is_none() {
-            events::notification::held_by_another_worker(&candidate.notification, name);
+            events::redelivery::held_by_another_worker(&candidate.notification, name);
         }
         if self.is_dead(name, unknown_for) && self.mark_lost(name, asked_at) {
-            events::notification::holder_is_gone(&candidate.notification, name);
+            events::redelivery::holder_is_gone(&candidate.notification, name);
         }
     }
 
@@ -162,15 +163,15 @@ impl<'a> LedgerSessions<'a> {
     pub fn check_other(
         &self,
         name: &str,
-        message: &Message,
+        (message, traceparent): (&Message, Option<TraceParent>),
         asked_at: NaiveDateTime,
         unknown_for: Option<Duration>,
     ) {
         if unknown_for.is_none() {
-            events::notification::may_be_opened_by_another_worker(message, name);
+            events::redelivery::may_be_opened_by_another_worker(message, traceparent, name);
         }
         if self.is_dead(name, unknown_for) && self.mark_lost(name, asked_at) {
-            events::notification::other_worker_is_gone(message, name);
+            events::redelivery::other_worker_is_gone(message, traceparent, name);
         }
     }
 
@@ -263,7 +264,7 @@ mod tests {
         let (message, hour) = (Message::new(Kind::Updated, EventId::Number(1)), Duration::from_secs(3600));
         let is_lost_after = |unknown_for: Duration| {
             let asked_at = Utc::now().naive_utc();
-            sessions.check_other(&other.name(), &message, asked_at, Some(unknown_for));
+            sessions.check_other(&other.name(), (&message, None), asked_at, Some(unknown_for));
             worker.count("broker_sessions WHERE lost_at IS NOT NULL") == 1
         };
         store.report_worker(&other.worker, "").unwrap();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::message::cloud_event::Attributes;
 use crate::text::timestamp::rfc3339;
 
 const MESSAGE: Message = Message::new(Kind::Updated, EventId::Number(7));
@@ -21,7 +22,7 @@ fn origin(body: &Value) -> (Option<String>, Option<String>) {
 
 /// Why the id of a body that can be read cannot, or else its time.
 fn told_of_origin(body: &Value) -> String {
-    let Origin { id, published_at } =
+    let Origin { id, published_at, .. } =
         Message::decode(body.to_string().as_bytes(), EventKeyType::Number).unwrap().origin;
     id.map_or_else(|reason| reason, |_| published_at.unwrap_err()).to_string()
 }
@@ -135,4 +136,27 @@ fn what_is_wrong_with_an_envelope_is_told_with_the_name_of_the_field() {
     ] {
         assert_eq!(told_of_origin(&json!({"payload": bare(), "_meta": meta})), expected);
     }
+}
+
+#[test]
+fn each_envelope_may_name_a_trace() {
+    let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let event = |traceparent: Value| json!({"specversion": "1.0", "type": "a", "source": "b", "id": "c", "data": bare(), "traceparent": traceparent});
+    let traced = |body: &Value| {
+        let decoded = Message::decode(body.to_string().as_bytes(), EventKeyType::Number).unwrap();
+        decoded.origin.traceparent.map(|parent| parent.to_string())
+    };
+    assert_eq!(traced(&event(json!(example))).as_deref(), Some(example));
+    assert_eq!(
+        traced(&json!({"payload": bare(), "_meta": {"traceparent": example}})).as_deref(),
+        Some(example)
+    );
+    for bad in [json!("00-me@example.org"), json!(7), json!(null), json!({"a": example})] {
+        assert_eq!(traced(&event(bad.clone())), None, "{bad}");
+        assert_eq!(traced(&json!({"payload": bare(), "_meta": {"traceparent": bad}})), None);
+    }
+    let others = [("specversion", "1.0"), ("traceparent", example)];
+    let others = others.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let attributes = Attributes { others, ..Attributes::default() };
+    assert_eq!(attributes.origin().traceparent.map(|parent| parent.to_string()).as_deref(), Some(example));
 }

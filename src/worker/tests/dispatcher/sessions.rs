@@ -48,8 +48,15 @@ impl OtherWorker {
     pub fn open(&mut self, message: Message, identity: Identity) -> Opened {
         self.tag += 1;
         let receipt = receipt(1, self.tag);
-        let arrival =
-            Arrival { receipt, message, identity, starts_at_once: true, refusal: None, asked_at: None };
+        let arrival = Arrival {
+            receipt,
+            message,
+            identity,
+            starts_at_once: true,
+            refusal: None,
+            asked_at: None,
+            traceparent: None,
+        };
         let mut watermarks = Watermarks::default();
         let opened = self.store.open_messages(&self.session, &[arrival], &self.request, &mut watermarks);
         opened.unwrap().pop().unwrap()

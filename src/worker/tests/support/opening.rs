@@ -25,7 +25,15 @@ pub fn open(
 ) -> (Receipt, Opened) {
     let receipt = Receipt { session: 1, tag: TAGS.fetch_add(1, Ordering::Relaxed) };
     let identity = identity.clone();
-    let arrival = Arrival { receipt, message, identity, starts_at_once: true, refusal: None, asked_at: None };
+    let arrival = Arrival {
+        receipt,
+        message,
+        identity,
+        starts_at_once: true,
+        refusal: None,
+        asked_at: None,
+        traceparent: None,
+    };
     let session = first_session(request);
     let opened = store.open_messages(&session, &[arrival], request, &mut Watermarks::new()).unwrap();
     let [opened] = <[Opened; 1]>::try_from(opened).unwrap();
