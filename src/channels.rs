@@ -2,10 +2,12 @@
 //! fail. One folder for each channel. A channel knows templates and its protocol, and no database: retries, rate limit
 //! and breaker are left to the lanes.
 
+pub mod callbacks;
 pub mod email;
 
 use std::time::Duration;
 
+use crate::channels::callbacks::SubmitCallbacks;
 use crate::channels::email::compose::notification_headers::NotificationHeaders;
 use crate::content::error::TemplateError;
 use crate::content::renderer::{NotificationContext, Templates};
@@ -53,26 +55,6 @@ pub trait Channel: Send {
 
     /// Called about once a second while the lane has no job: closes a connection that was unused for too long.
     fn idle(&mut self);
-}
-
-/// What [`Channel::submit`] asks of its caller.
-pub trait SubmitCallbacks {
-    /// Called right before the first byte that could become a delivery. May block. After `false`, nothing is
-    /// transmitted, and the error is [`Class::Withdrawn`].
-    fn before_body(&mut self) -> bool;
-
-    /// Called about once a second when the reply has not come after two seconds. After `true`, the caller has taken the
-    /// next message back, to be submitted elsewhere: the channel transmits nothing more of it, and asks no more.
-    fn reply_is_slow(&mut self) -> bool {
-        false
-    }
-}
-
-/// A function is a `before_body`.
-impl<F: FnMut() -> bool> SubmitCallbacks for F {
-    fn before_body(&mut self) -> bool {
-        self()
-    }
 }
 
 /// What all messages of one notification have in common. Its fan-out makes it once, for any channel.

@@ -13,14 +13,16 @@
 //! deferral sweep: runs fan-outs for deferred mails that are due, through the same lanes
 //! set-aside sweep: runs those of notifications again that could not be read
 //! reminders: opens those of events that start soon, and hands them to the dispatcher
+//! backlog: counts what is left to do, for the metrics
 //! lease keeper: renews the leases of all fan-outs, and reports the worker as alive
 //! database watch: notices a query without an answer
 //! ```
 //!
 //! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `opener`, `fan-out-N` (at most
-//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `set-aside-sweep`, `reminders`, `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `announcer`, `leases`, `database-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
+//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `set-aside-sweep`, `reminders`, `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `announcer`, `leases`, `backlog`, `database-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
 
 pub mod announcer;
+pub mod backlog;
 pub mod database_retry;
 pub mod deferral_sweep;
 pub mod delivery;

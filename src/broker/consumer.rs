@@ -13,7 +13,9 @@ use log::{debug, error};
 
 use crate::broker::ack_timeout;
 use crate::broker::connection::BrokerConnection;
+use crate::broker::consumer::depths::QueueDepths;
 use crate::broker::consumer::session::ConsumerSession;
+use crate::broker::consumer::session_end::SessionEnd;
 use crate::broker::dead_letters::writer::DeadLetterWriter;
 use crate::broker::error::BrokerError;
 use crate::broker::incoming::{Acked, Inbox, Incoming, SessionEvent, Settlement};
@@ -29,8 +31,10 @@ use crate::observe::events;
 use crate::observe::health::Monitor;
 use crate::shutdown::{self, Shutdown};
 
+mod depths;
 mod queues;
 mod session;
+mod session_end;
 mod settling;
 
 /// A running subscription to a queue.
@@ -153,7 +157,7 @@ impl BrokerThread {
             self.monitor.metrics.broker_reconnects.inc_by(u64::from(is_reconnect));
             let number = self.numbers.next();
             let end = match self.find_queues(&mut connection) {
-                Ok(()) => self.serve(&connection, number, &mut reconnect),
+                Ok(()) => self.serve(&mut connection, number, &mut reconnect),
                 Err(error) => SessionEnd::NotStarted(error),
             };
             let (host, advice) = (connection.host, ack_timeout::advice(&connection.product, &self.config));
@@ -183,7 +187,13 @@ impl BrokerThread {
     }
 
     /// Runs one session, from its first message to its end.
-    fn serve(&mut self, connection: &BrokerConnection, number: u64, reconnect: &mut Reconnect) -> SessionEnd {
+    fn serve(
+        &mut self,
+        connection: &mut BrokerConnection,
+        number: u64,
+        reconnect: &mut Reconnect,
+    ) -> SessionEnd {
+        let mut depths = self.ask_depths(connection);
         let started = ConsumerSession::start(
             connection,
             &self.config.queue,
@@ -210,11 +220,13 @@ impl BrokerThread {
             recovery,
             follows_restart,
         );
-        let result = self.take_messages(&mut session).and_then(|()| {
+        depths.ask();
+        let result = self.take_messages(&mut session, &mut depths).and_then(|()| {
             self.to_worker = None;
             self.finish(&mut session)
         });
         session.end();
+        depths.end();
         self.dead_letters.end_session();
         match result {
             Ok(()) => SessionEnd::Stopped,
@@ -247,7 +259,11 @@ impl BrokerThread {
     }
 
     /// Takes and settles messages until a shutdown is requested or the worker has ended.
-    fn take_messages(&self, session: &mut ConsumerSession) -> Result<(), BrokerError> {
+    fn take_messages(
+        &self,
+        session: &mut ConsumerSession,
+        depths: &mut QueueDepths,
+    ) -> Result<(), BrokerError> {
         loop {
             self.liveness.steps();
             select! {
@@ -260,6 +276,7 @@ impl BrokerThread {
                     Err(_) => return Ok(()),
                 },
                 recv(self.dead_letters.confirmed()) -> receipt => session.ack(receipt.into_iter(), &self.acked)?,
+                recv(depths.due()) -> _ => depths.ask(),
                 recv(self.shutdown.receiver()) -> _ => return Ok(()),
                 default(session.until_ping()) => session.ping()?,
             }
@@ -279,14 +296,4 @@ impl BrokerThread {
         }
         Ok(())
     }
-}
-
-/// How a session ended.
-enum SessionEnd {
-    /// A queue could not be found, created or consumed.
-    NotStarted(BrokerError),
-    /// The connection, the channel or the queue was lost.
-    Lost(BrokerError),
-    /// A shutdown was requested, and all settlements are sent.
-    Stopped,
 }

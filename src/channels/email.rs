@@ -12,6 +12,7 @@ pub mod smtp;
 
 use chrono::Utc;
 
+use crate::channels::callbacks::SubmitCallbacks;
 use crate::channels::email::compose::Composer;
 use crate::channels::email::compose::envelope_sender::EnvelopeSender;
 use crate::channels::email::compose::unsubscribe_links::UnsubscribeLinks;
@@ -21,7 +22,7 @@ use crate::channels::email::signing::Signing;
 use crate::channels::email::smtp::SmtpTransport;
 use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::email::smtp::reply::advice::advice_about;
-use crate::channels::{Channel, PreparedNotification, SendError, SubmitCallbacks};
+use crate::channels::{Channel, PreparedNotification, SendError};
 use crate::config::email::{EmailConfig, Route};
 use crate::content::renderer::Templates;
 use crate::domain::address_hash::AddressKey;

@@ -160,7 +160,8 @@ fn retry(
     let scope = if context.dummy { Scope::Undecided } else { Scope::UndecidedAndDeferred };
     let one_mail_per_address = context.one_mail_per_address;
     let facts = NotificationFacts::new(notification.kind, event, details);
-    let mut claim = Claim { notification, facts, held, resumed: true, scope, one_mail_per_address };
+    let mut claim =
+        Claim { notification, facts, held, resumed: true, published_at: None, scope, one_mail_per_address };
     let result = send_and_complete(context, health, &mut claim, record.state)?;
     if let Err(halt) = result {
         let notification = superseded::close(context, &notification, &claim.held, &halt);

@@ -23,6 +23,7 @@ use crate::observe::events;
 use crate::observe::health::Part;
 use crate::shutdown;
 use crate::version;
+use crate::worker::backlog;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::lease::keeper::ProcessRole;
@@ -150,6 +151,9 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         deferral_sweep::start(&context).context("cannot start a thread")?,
         set_aside_sweep::start(&context, health).context("cannot start a thread")?,
     ];
+    if config.http.addr.is_some() {
+        others.push(backlog::start(&context).context("cannot start a thread")?);
+    }
     let Source { inboxes, broker, stands_for_broker } =
         Source::new(config, &runtime, watchdog, announcing.as_ref())?;
     let broker_threads = broker.iter().flat_map(|(threads, _)| threads);

@@ -5,7 +5,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// The text format of Prometheus, which is plain text.
+/// Lines of text.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Lines for people and probes.

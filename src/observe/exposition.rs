@@ -5,14 +5,14 @@
 
 use std::fmt;
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text, text};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::observe::health::{Health, Monitor, Part};
+use crate::observe::health::{Monitor, Part};
+use crate::observe::metrics::labelled::Labelled;
+use crate::version::{COMMIT, FEATURES, VERSION};
 
 /// A text format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,41 +58,14 @@ fn registry(monitor: &Monitor) -> Registry {
     let mut all = Registry::default();
     all.register_collector(Box::new(monitor.metrics.process.clone()));
     let fanmail = all.sub_registry_with_prefix("fanmail");
-    let build = vec![
-        ("version", env!("CARGO_PKG_VERSION")),
-        ("commit", option_env!("FANMAIL_BUILD").unwrap_or("unknown")),
-        ("databases", databases()),
-    ];
+    let build = vec![("version", VERSION), ("commit", COMMIT), ("features", FEATURES)];
     fanmail.register("build", "Always 1; the labels say which fanmail this is", Info::new(build));
-    fanmail.register_collector(Box::new(Up(monitor.health.clone())));
+    let works = |part: Part| ConstGauge::new(u64::from(monitor.health.reasons_not_ready(part).is_empty()));
+    let each = Part::ALL.map(|part| (part.label().to_owned(), works(part))).into();
+    let help = "0 until this part works for the first time, and while it has a problem, which /healthz tells; else 1";
+    fanmail.register("up", help, Labelled { label: "part", each });
     monitor.metrics.register(fanmail);
     all
-}
-
-/// Those that this program was built for.
-fn databases() -> &'static str {
-    match (cfg!(feature = "postgres"), cfg!(feature = "mysql")) {
-        (false, false) => "sqlite",
-        (true, false) => "sqlite,postgres",
-        (false, true) => "sqlite,mysql",
-        (true, true) => "sqlite,postgres,mysql",
-    }
-}
-
-/// Whether each part works.
-#[derive(Debug)]
-struct Up(Health);
-
-impl Collector for Up {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "0 until this part works for the first time, and while it has a problem, which /healthz tells; else 1.";
-        let mut up = encoder.encode_descriptor("up", help, None, MetricType::Gauge)?;
-        for part in Part::ALL {
-            let works = ConstGauge::new(u64::from(self.0.reasons_not_ready(part).is_empty()));
-            works.encode(up.encode_family(&[("part", part.label())])?)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,23 @@
 //! What the process counts and measures. The ledger is the truth; these are for graphs and alerts. Those of a transition are updated in
 //! `events`, those of a mail where it is counted. Their names are left to `names`, writing them for Prometheus to `exposition`.
 //!
-//! Each is a handle to an atomic number, so counting takes no lock and looks nothing up.
+//! Each is a handle to an atomic number, so counting takes no lock and looks nothing up. Histograms (`times`) take a lock.
 
 use crate::domain::outcome::Counts;
+use crate::observe::metrics::backlog::BacklogMetrics;
 use crate::observe::metrics::bounces::BounceMetrics;
 use crate::observe::metrics::process::ProcessMetrics;
+use crate::observe::metrics::queues::QueueMetrics;
+use crate::observe::metrics::times::TimeMetrics;
 use crate::observe::metrics::values::{Counter, FloatGauge, Gauge};
 
+pub mod backlog;
 pub mod bounces;
+pub(in crate::observe) mod labelled;
 mod names;
 pub mod process;
+pub mod queues;
+pub mod times;
 pub mod values;
 
 /// Everything that is counted. One for the process, shared through an `Arc`.
@@ -86,6 +93,16 @@ pub struct Metrics {
     pub webhooks_refused: Counter,
     /// Connections to the broker after the first one.
     pub broker_reconnects: Counter,
+    /// Mails that lanes are submitting at this moment.
+    pub mails_in_flight: Gauge,
+    /// Fan-outs of messages and of the outbox that run at this moment.
+    pub fan_outs_in_flight: Gauge,
+    /// What is left to do.
+    pub backlog: BacklogMetrics,
+    /// What waits in the queues.
+    pub queues: QueueMetrics,
+    /// How long things take.
+    pub times: TimeMetrics,
     /// The process itself.
     pub process: ProcessMetrics,
 }

@@ -2,6 +2,7 @@
 
 pub mod abandoning;
 pub mod acks;
+pub mod backlog;
 pub mod batch;
 pub mod bounce_counts;
 pub mod completion;

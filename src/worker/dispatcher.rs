@@ -138,6 +138,7 @@ impl Dispatcher {
             self.look_for_redeliveries();
             self.read_channels();
             self.start_tasks()?;
+            self.context.metrics.fan_outs_in_flight.set(self.running.len() as u64);
             self.sources.iter_mut().for_each(Source::open_arrived);
         }
         self.finish();
@@ -166,11 +167,11 @@ impl Dispatcher {
             log::debug!("{receipt:?} belongs to a lost connection; its message will be redelivered");
             return;
         }
-        let Accepted { message, identity, refusal, traceparent } = match self.rules.read(incoming, Utc::now())
-        {
-            Ok(accepted) => accepted,
-            Err(refusal) => return self.refuse((source, receipt), incoming.reply_to.as_ref(), refusal),
-        };
+        let Accepted { message, identity, published_at, refusal, traceparent } =
+            match self.rules.read(incoming, Utc::now()) {
+                Ok(accepted) => accepted,
+                Err(refusal) => return self.refuse((source, receipt), incoming.reply_to.as_ref(), refusal),
+            };
         let is_first = !self.tasks.has_event_of(&message);
         let urgency = self.source(source).urgency();
         let message = if urgency == Urgency::Urgent { message.or_priority(Priority::High) } else { message };
@@ -178,7 +179,7 @@ impl Dispatcher {
         let arrived: usize = alike.map(|source| source.arrived.len()).sum();
         let starts_at_once = is_first && self.count_running(urgency) + arrived < self.prefetch;
         let id = self.tasks.add(message.clone(), identity.clone(), (source, urgency), receipt);
-        self.tasks.set_traceparent(id, traceparent);
+        self.tasks.set_origin(id, published_at, traceparent);
         if self.context.announcements.is_some() {
             self.tasks.set_reply_to(id, incoming.reply_to.clone());
         }
@@ -210,10 +211,11 @@ impl Dispatcher {
         };
         let (message, identity, traceparent) =
             (task.message.clone(), task.identity.clone(), task.traceparent);
+        let published_at = task.published_at;
         let (source, receipt) = (task.source, task.receipt);
         if let Some(opened) = opened {
             self.running.insert(id, urgency);
-            return self.fan_out_pool.run(id, OpenedMessage { message, identity, opened });
+            return self.fan_out_pool.run(id, OpenedMessage { message, identity, published_at, opened });
         }
         if let (Some(source), Some(receipt)) = (source, receipt) {
             // It had a notification, so it is not too old.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use chrono::{DateTime, Utc};
 use crossbeam_channel::Sender;
 
 use crate::channels::PreparedNotification;
@@ -35,6 +36,8 @@ pub struct FanOutHandle {
     snapshot: Option<String>,
     /// Whether it is written.
     snapshot_written: AtomicBool,
+    /// When the message of a notification was published that no mail was sent of before, if that is known.
+    pub published_at: Option<DateTime<Utc>>,
     /// How many outcomes are missing until everyone is decided; 0 when that is not known.
     missing: AtomicU64,
 }
@@ -72,6 +75,7 @@ impl FanOutHandle {
             deferral_logged,
             snapshot: None,
             snapshot_written,
+            published_at: None,
             missing,
         }
     }
@@ -80,6 +84,12 @@ impl FanOutHandle {
     #[must_use]
     pub fn with_snapshot(self, snapshot: Option<String>) -> Self {
         Self { snapshot, ..self }
+    }
+
+    /// The same, of a message that was published then, where that is known.
+    #[must_use]
+    pub fn published_at(self, published_at: Option<DateTime<Utc>>) -> Self {
+        Self { published_at, ..self }
     }
 
     /// The snapshot that is not written yet, if there is one.

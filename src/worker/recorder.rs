@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
@@ -12,6 +12,7 @@ use crate::domain::lease::Lease;
 use crate::domain::outcome::{Counts, Outcome, Verdict};
 use crate::domain::session::Receipt;
 use crate::observe::metrics::Metrics;
+use crate::observe::metrics::times::observe;
 use crate::store::Store;
 use crate::store::ledger::acks::AckedMessage;
 use crate::store::ledger::batch::{LedgerBatch, RecordedBatch};
@@ -63,7 +64,9 @@ pub(super) fn record_batches(
         for write in writes {
             batch.add(write);
         }
+        let began_at = Instant::now();
         batch.commit(store, database_retry, metrics);
+        observe(&metrics.times.commit, began_at.elapsed());
     }
 }
 

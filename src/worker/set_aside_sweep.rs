@@ -146,7 +146,8 @@ impl SetAsideSweep {
         let Some(held) = context.database_retry.until_ok(take_over)? else { return Ok(()) };
         let scope = Scope::SetAside;
         let details = record.details.clone();
-        let leased = Leased { notification, details, held, resumed: true, started: false, scope };
+        let (resumed, started, published_at) = (true, false, None);
+        let leased = Leased { notification, details, held, resumed, started, published_at, scope };
         match fan_out::run_leased(context, &leased) {
             Ok(FanOutResult::DeadLetter { reason, .. }) => {
                 events::set_aside::abandoned(&notification, &reason);

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::broker::connection::BrokerConnection;
 use crate::broker::consumer::BrokerThread;
+use crate::broker::consumer::depths::QueueDepths;
 use crate::broker::error::BrokerError;
 use crate::broker::topology::{self, bindings, dead_letter_queue, events_exchange};
 use crate::observe::events;
@@ -19,6 +20,12 @@ impl BrokerThread {
         self.watchdog.guard("looking for the queue", &socket, find)?;
         self.find_events_exchange(connection)?;
         self.bind_queue(connection)
+    }
+
+    /// Begins to ask what waits in the queue.
+    pub(super) fn ask_depths(&self, connection: &mut BrokerConnection) -> QueueDepths {
+        let gauges = self.monitor.metrics.queues.of(&self.config.queue);
+        QueueDepths::begin(connection, &self.config.queue, gauges, &self.watchdog)
     }
 
     /// Before the first session only: later, the thread that publishes events tells what is wrong.

@@ -23,13 +23,14 @@ pub(crate) mod stream;
 
 use std::time::{Duration, Instant};
 
+use crate::channels::callbacks::{Step, SubmitCallbacks};
 use crate::channels::email::mail::Mail;
 use crate::channels::email::smtp::connection::{PipelinedEnvelope, RelayConnection};
 use crate::channels::email::smtp::connector::RelayConnector;
 use crate::channels::email::smtp::envelope::{Envelope, TransactionError};
 use crate::channels::email::smtp::reply::Reply;
 use crate::channels::email::smtp::reply::phase::Phase;
-use crate::channels::{Class, SendError, SubmitCallbacks};
+use crate::channels::{Class, SendError};
 use crate::config::email::relay::Relay;
 
 /// Longest time that a relay may wait for a body before we doubt it. Postfix under stress gives up after 10 s.
@@ -107,8 +108,11 @@ impl SmtpTransport {
         next: Option<&Mail>,
         callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), TransactionError> {
-        self.open_transaction(connection, mail)?;
+        let opened_at = Instant::now();
+        let opened = self.open_transaction(connection, mail);
         let relay_waits_since = Instant::now();
+        callbacks.took(Step::Envelope, relay_waits_since - opened_at);
+        opened?;
         let next = next.filter(|next| self.may_pipeline(connection, next));
         if let Some(next) = next {
             self.group.clear();
@@ -129,9 +133,11 @@ impl SmtpTransport {
                 taken_back = callbacks.reply_is_slow();
             }
         });
+        let replied_at = Instant::now();
+        callbacks.took(Step::Body, replied_at - written_at);
         connection.next_taken_back = taken_back && next.is_some();
         connection.pipelined =
-            next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: Instant::now() });
+            next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: replied_at });
         body_result(&reply)
     }
 
@@ -235,13 +241,20 @@ impl SmtpTransport {
         next: Option<&Mail>,
         callbacks: &mut dyn SubmitCallbacks,
     ) -> Result<(), SendError> {
-        let connection = self.connector.connect()?;
+        let connection = self.connect(callbacks)?;
         let mut result = self.submit_on(connection, mail, next, callbacks);
         if matches!(result, Err(TransactionError::BodyDelayed)) {
-            let connection = self.connector.connect()?;
+            let connection = self.connect(callbacks)?;
             result = self.submit_on(connection, mail, next, callbacks);
         }
         result.map_err(TransactionError::into_send_error)
+    }
+
+    fn connect(&self, callbacks: &mut dyn SubmitCallbacks) -> Result<RelayConnection, SendError> {
+        let began_at = Instant::now();
+        let connected = self.connector.connect();
+        callbacks.took(Step::Connect, began_at.elapsed());
+        connected
     }
 
     /// Closes a connection that was unused for too long.

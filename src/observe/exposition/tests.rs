@@ -1,17 +1,25 @@
 //! What Prometheus and people see. That Prometheus itself reads it, tests/integration/prometheus.rs shows.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::*;
+use crate::domain::bounce_result::BounceResult;
+use crate::observe::metrics::times::observe;
+
+mod documents;
 
 fn plain(monitor: &Monitor) -> String {
     render(monitor, Format::Plain).unwrap()
 }
 
-/// Everything in front of the value of each line: the name and the labels.
+/// Everything in front of the value of each line: the name and the labels. The bucket 1 of one format is 1.0 in the other one.
 fn series(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series.to_owned()).collect()
+    let series = lines.filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series);
+    series.map(|series| series.replace(".0\"}", "\"}")).collect()
 }
 
 #[test]
@@ -92,4 +100,64 @@ fn the_process_is_told_of() {
     assert!(value("process_open_fds") >= 3.0 && value("process_max_fds") > 3.0);
     let build = format!("fanmail_build_info{{version=\"{}\",commit=\"", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&build), "{text}");
+}
+
+/// Everything that the process may ever do to its metrics.
+fn use_all(monitor: &Monitor) {
+    let metrics = &monitor.metrics;
+    for result in BounceResult::COUNTED {
+        metrics.bounces.set(result, u64::MAX);
+    }
+    for part in Part::ALL.into_iter().chain([Part::Recipients]) {
+        let health = monitor.health.of_queue("a queue \"of no configuration\"\n");
+        health.set_problem(part, "user@example.org\nfanmail_up{part=\"x\"} 1".to_owned());
+        health.set_note(part, "a note".to_owned());
+    }
+    for time in [Duration::ZERO, Duration::from_millis(3), Duration::MAX] {
+        let times = &metrics.times;
+        let smtp = [&times.smtp.connect, &times.smtp.envelope, &times.smtp.body];
+        for histogram in smtp.into_iter().chain([&times.page, &times.commit]) {
+            observe(histogram, time);
+        }
+    }
+    let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+    for published_at in [None, Some(first), Some(Utc::now()), Some(last)] {
+        metrics.times.first_mail.observe_since(published_at);
+        metrics.times.completion.observe_since(published_at);
+    }
+    metrics.pace_per_second.set(f64::INFINITY);
+    metrics.backlog.oldest.set(f64::NAN);
+    metrics.sent.inc_by(u64::MAX);
+    metrics.unrecorded.dec();
+}
+
+#[test]
+fn what_comes_in_adds_no_series() {
+    let monitor = Monitor::default();
+    let queue = monitor.metrics.queues.of("mails \"of\\ours\"\n");
+    monitor.metrics.queues.of("urgent").waiting.set(7.0);
+    let before = plain(&monitor);
+    for waiting in ["{queue=\"mails \\\"of\\\\ours\\\"\\n\"} NaN\n", "{queue=\"urgent\"} 7"] {
+        assert!(before.contains(&format!("\nfanmail_messages_waiting{waiting}")), "{before}");
+    }
+    use_all(&monitor);
+    queue.consumers.set(2.0);
+    queue.forget();
+    monitor.metrics.queues.of("urgent").forget();
+    assert_eq!(series(&plain(&monitor)), series(&before));
+    assert_eq!(series(&render(&monitor, Format::OpenMetrics).unwrap()), series(&before));
+}
+
+#[test]
+fn the_labels_are_these_and_only_queues_come_from_the_configuration() {
+    let monitor = Monitor::default();
+    drop(monitor.metrics.queues.of("mails"));
+    let text = plain(&monitor);
+    let labels: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once('{')?.1.rsplit_once('}'))
+        .flat_map(|(labels, _)| labels.split("\",").map(|label| label.split('=').next().unwrap_or_default()))
+        .collect();
+    let expected = ["commit", "features", "le", "part", "phase", "queue", "version"];
+    assert_eq!(labels, BTreeSet::from(expected));
 }

@@ -22,6 +22,9 @@ impl Metrics {
             "Mails per second that the relay takes while it asks for fewer; 0 while it does not",
             self.pace_per_second.clone(),
         );
+        self.backlog.register(registry);
+        self.queues.register(registry);
+        self.times.register(registry);
     }
 
     fn counters(&self) -> [(&'static str, &'static str, &Counter); 27] {
@@ -96,7 +99,7 @@ impl Metrics {
         ]
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, &Gauge); 6] {
+    fn gauges(&self) -> [(&'static str, &'static str, &Gauge); 8] {
         [
             (
                 "unrecorded",
@@ -123,6 +126,12 @@ impl Metrics {
                 "breaker_open",
                 "1 while sending is paused because the relay is down or refuses everyone",
                 &self.breaker_open,
+            ),
+            ("mails_in_flight", "Mails that are being submitted to the relay", &self.mails_in_flight),
+            (
+                "fan_outs_in_flight",
+                "Notifications whose mails this worker is sending, without those of sweeps",
+                &self.fan_outs_in_flight,
             ),
         ]
     }

@@ -179,7 +179,7 @@ fn count_of_event(
 }
 
 /// The participants who are part of the notification and still take part in the event.
-fn count_people(
+pub(crate) fn count_people(
     connection: &mut AnyConnection,
     event: AppEvent,
     up_to: ParticipantId,

@@ -8,6 +8,7 @@ use crate::domain::outcome::Tally;
 use crate::store::ledger::row::NotificationState;
 use crate::store::source::new_rows::NewEvent;
 
+mod backlog;
 mod batches;
 mod coalescing;
 mod completion;
@@ -52,6 +53,7 @@ mod values;
 mod without_message;
 mod words;
 
+pub use backlog::*;
 pub use batches::*;
 pub(super) use coalescing::coalescing_tests;
 pub use coalescing::*;
@@ -87,9 +89,7 @@ pub use sample::*;
 pub use several_queues::*;
 pub use snapshots::*;
 pub use starting::*;
-pub(super) use superseding::superseding_tests;
 pub use superseding::*;
-pub(super) use suppressions::suppression_tests;
 pub use suppressions::*;
 pub use tallies::*;
 pub use text_keys::*;

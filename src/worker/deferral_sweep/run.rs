@@ -95,7 +95,8 @@ fn try_due(context: &Context, record: &NotificationRecord, held: &Arc<HeldLease>
             let (notification, held, resumed) = (*notification, Arc::clone(held), true);
             let (scope, one_mail_per_address) = (Scope::Due, context.one_mail_per_address);
             let facts = NotificationFacts::new(notification.kind, event, details);
-            let claim = Claim { notification, facts, held, resumed, scope, one_mail_per_address };
+            let claim =
+                Claim { notification, facts, held, resumed, published_at: None, scope, one_mail_per_address };
             match fan_out::send_claimed(context, &claim, |_| {}) {
                 // What is asked for each page, such as the opt-outs of the application.
                 Err(Halt::Unreadable(what)) => postpone(&what),

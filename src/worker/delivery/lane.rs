@@ -144,10 +144,10 @@ impl<C: Channel> Lane<C> {
             next: &mut next_job,
             commit_gate: &mut self.commit_gate,
             jobs: &self.jobs,
-            shutdown,
+            shared,
         };
         let next = next_prepared.as_ref().filter(|_| pipelines);
-        let submitted = self.channel.submit(&prepared, next, &mut submission);
+        let submitted = submission.run(&mut self.channel, &prepared, next);
         let next_pipelined_at = pipelines.then_some(admitted_at);
         self.next = next_job.zip(next_prepared).map(|(job, prepared)| PreparedJob {
             job,

@@ -1,10 +1,14 @@
-//! What a lane does while its channel submits a mail: waits for the commit of its last outcome before the body, and gives
-//! the next mail to an idle lane when the reply to the body takes long. Submitting and the reply are left to `lane`.
+//! What a lane does while its channel submits a mail: waits for the commit of its last outcome before the body, gives the next mail to an
+//! idle lane when the reply to the body takes long, and counts. Submitting and the reply are left to `lane`.
 
-use crate::channels::SubmitCallbacks;
-use crate::shutdown::Shutdown;
+use std::time::Duration;
+
+use crate::channels::callbacks::{Step, SubmitCallbacks};
+use crate::channels::{Channel, SendError};
+use crate::observe::metrics::times::observe;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::job::Job;
+use crate::worker::delivery::lane_shared::LaneShared;
 use crate::worker::delivery::queue::JobReceiver;
 
 /// One submission of a lane.
@@ -17,14 +21,33 @@ pub struct Submission<'a> {
     pub commit_gate: &'a mut CommitGate,
     /// The queue, which knows whether lanes are idle.
     pub jobs: &'a JobReceiver,
-    /// The request to stop.
-    pub shutdown: &'a Shutdown,
+    /// Metrics, and the request to stop.
+    pub shared: &'a LaneShared,
+}
+
+impl Submission<'_> {
+    /// Has the channel submit the mail, and perhaps the envelope of the `next` one.
+    ///
+    /// # Errors
+    /// Why the mail was not accepted.
+    pub fn run<C: Channel>(
+        &mut self,
+        channel: &mut C,
+        prepared: &C::Prepared,
+        next: Option<&C::Prepared>,
+    ) -> Result<(), SendError> {
+        let in_flight = &self.shared.monitor.metrics.mails_in_flight;
+        in_flight.inc();
+        let submitted = channel.submit(prepared, next, self);
+        in_flight.dec();
+        submitted
+    }
 }
 
 impl SubmitCallbacks for Submission<'_> {
     fn before_body(&mut self) -> bool {
         self.commit_gate.wait_until_committed();
-        self.job.fan_out.held.wait_until_valid(self.shutdown)
+        self.job.fan_out.held.wait_until_valid(&self.shared.shutdown)
     }
 
     fn reply_is_slow(&mut self) -> bool {
@@ -32,5 +55,15 @@ impl SubmitCallbacks for Submission<'_> {
             return false;
         }
         self.next.take().map(Job::give_back).is_some()
+    }
+
+    fn took(&mut self, step: Step, time: Duration) {
+        let smtp = &self.shared.monitor.metrics.times.smtp;
+        let histogram = match step {
+            Step::Connect => &smtp.connect,
+            Step::Envelope => &smtp.envelope,
+            Step::Body => &smtp.body,
+        };
+        observe(histogram, time);
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Accepted {
     pub message: Message,
     /// What identifies it.
     pub identity: Identity,
+    /// When it was published; when it arrived, if nothing says so.
+    pub published_at: DateTime<Utc>,
     /// What becomes of it unless a notification has it already.
     pub refusal: Option<MessageRefusal>,
     /// The trace that it belongs to. A header tells more of it than an envelope, which may have been written long before.
@@ -66,10 +68,12 @@ impl MessageRules {
         }
         let priority = message.priority.or(incoming.priority.and_then(Priority::from_amqp));
         let message = Message { priority, ..message };
+        let of_envelope = origin.published_at.as_ref().ok().copied().flatten();
+        let published_at = of_envelope.or(incoming.published_at).unwrap_or(now);
         let stale = self.find_stale(origin.published_at, incoming.published_at, now);
         let refusal = refusal.or_else(|| stale.map(MessageRefusal::DeadLetter));
         let traceparent = incoming.traceparent.or(origin.traceparent);
-        Ok(Accepted { message, identity, refusal, traceparent })
+        Ok(Accepted { message, identity, published_at, refusal, traceparent })
     }
 
     /// `of_amqp` counts where the envelope has no time that can be read.

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::ids::NotificationId;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -32,6 +34,8 @@ pub struct Task {
     pub urgency: Urgency,
     /// Its newest delivery; `None` when no message carries it.
     pub receipt: Option<Receipt>,
+    /// When it was published, or when it arrived if its publisher does not say so; `None` where that is not known.
+    pub published_at: Option<DateTime<Utc>>,
     /// Where its publisher wants to be told what became of it, if that is to be told.
     pub reply_to: Option<ReplyTo>,
     /// The trace that it belongs to.

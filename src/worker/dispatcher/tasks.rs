@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -48,13 +50,25 @@ impl Tasks {
         receipt: Receipt,
     ) -> TaskId {
         let (source, receipt, state) = (Some(source), Some(receipt), TaskState::Opening);
-        let (reply_to, traceparent, place) = (None, None, None);
-        self.insert(Task { message, identity, source, urgency, receipt, reply_to, traceparent, place, state })
+        let (published_at, reply_to, traceparent, place) = (None, None, None, None);
+        self.insert(Task {
+            message,
+            identity,
+            source,
+            urgency,
+            receipt,
+            published_at,
+            reply_to,
+            traceparent,
+            place,
+            state,
+        })
     }
 
-    /// Sets the trace that the message of a task belongs to.
-    pub fn set_traceparent(&mut self, id: TaskId, traceparent: Option<TraceParent>) {
+    /// Sets when the message of a task was published, and the trace that it belongs to.
+    pub fn set_origin(&mut self, id: TaskId, published_at: DateTime<Utc>, traceparent: Option<TraceParent>) {
         if let Some(task) = self.by_id.get_mut(&id) {
+            task.published_at = Some(published_at);
             task.traceparent = traceparent;
         }
     }
@@ -69,10 +83,23 @@ impl Tasks {
     /// Adds a notification that no message carries, behind the others of its event.
     pub fn add_without_message(&mut self, notification: WithoutMessage) -> TaskId {
         let WithoutMessage { message, identity, opened, place } = notification;
+        let is_new = matches!(opened, OpenedAs::Ours { resumed: false, .. });
+        let published_at = is_new.then(Utc::now);
         let (place, state) = (Some(place), TaskState::Waiting(opened));
         let urgency = Urgency::Usual;
         let (source, receipt, reply_to, traceparent) = (None, None, None, None);
-        self.insert(Task { message, identity, source, urgency, receipt, reply_to, traceparent, place, state })
+        self.insert(Task {
+            message,
+            identity,
+            source,
+            urgency,
+            receipt,
+            published_at,
+            reply_to,
+            traceparent,
+            place,
+            state,
+        })
     }
 
     fn insert(&mut self, task: Task) -> TaskId {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::lease::Lease;
 use crate::domain::message::Message;
 use crate::domain::message::identity::Identity;
@@ -17,6 +19,8 @@ pub struct OpenedMessage {
     pub message: Message,
     /// Its `message_id`, and whether the broker delivered it before.
     pub identity: Identity,
+    /// When it was published, if that is known.
+    pub published_at: Option<DateTime<Utc>>,
     /// Its notification, and which worker has the lease of that.
     pub opened: OpenedAs,
 }
@@ -82,6 +86,8 @@ pub struct Claim {
     pub held: Arc<HeldLease>,
     /// Whether an earlier run may have decided some participants.
     pub resumed: bool,
+    /// When its message was published, if that is known, and the time to the first mail and to the completion is to be measured.
+    pub published_at: Option<DateTime<Utc>>,
     /// Whom to send to.
     pub scope: Scope,
     /// Whether participants who have one address get one mail together.

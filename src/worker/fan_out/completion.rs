@@ -62,7 +62,10 @@ impl CompletionCheck {
             None => check_and_complete(context, claim, counts)?,
         };
         match completion {
-            Completion::Completed => Ok(true),
+            Completion::Completed => {
+                context.metrics.times.completion.observe_since(claim.published_at);
+                Ok(true)
+            }
             Completion::LeaseLost => Err(Halt::TakenOver),
             Completion::Undecided => self.undecided(context, claim),
         }

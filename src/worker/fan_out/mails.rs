@@ -37,7 +37,8 @@ pub(super) fn prepare(
     let Told { facts, snapshot } = told(context, claim)?;
     let prepared = PreparedNotification::new(&claim.notification, &facts, &context.templates)?;
     let previous = previous::find(context, &claim.notification, &facts, &prepared)?;
-    let handle = FanOutHandle::new(Arc::clone(&claim.held), prepared, reports);
+    let published_at = claim.published_at.filter(|_| !claim.resumed);
+    let handle = FanOutHandle::new(Arc::clone(&claim.held), prepared, reports).published_at(published_at);
     let eligibility = Eligibility::new(&claim.notification, previous);
     Ok((handle.with_snapshot(snapshot).listed(claim.notification.audience.is_listed()), eligibility))
 }

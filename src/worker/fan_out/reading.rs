@@ -1,5 +1,8 @@
 //! When a fan-out reads a further page, and what it does with one. Which people are in it is left to `pages`.
 
+use std::time::Instant;
+
+use crate::observe::metrics::times::observe;
 use crate::worker::fan_out::FanOut;
 use crate::worker::fan_out::context::Halt;
 
@@ -20,7 +23,9 @@ impl FanOut<'_> {
     }
 
     pub(super) fn read_page(&mut self) -> Result<(), Halt> {
+        let began_at = Instant::now();
         let mut page = self.pages.next(&self.context.store, &self.context.database_retry)?;
+        observe(&self.context.metrics.times.page, began_at.elapsed());
         self.eligibility.apply(&mut page, self.context)?;
         let (kept, notification_id) = (&self.context.kept_throttles, self.handle.notification_id());
         self.ready.extend(page.recipients.into_iter().map(|mut recipient| {

@@ -25,6 +25,9 @@ impl FanOut<'_> {
         }
         match report {
             Report::Recorded(counts) | Report::RecordedLast(counts, _) => {
+                if self.counts.sent == 0 && counts.sent > 0 {
+                    self.context.metrics.times.first_mail.observe_since(self.handle.published_at);
+                }
                 self.counts += counts;
                 on_progress(self.counts);
                 if counts.sent > 0 && self.retries.has_refused() {

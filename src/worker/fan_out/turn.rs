@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::ids::Epoch;
 use crate::domain::message::details::DetailsJson;
 use crate::domain::missing_event::MissingEvent;
@@ -31,6 +33,8 @@ pub(in crate::worker) struct Leased {
     pub(in crate::worker) resumed: bool,
     /// Whether its state is running and its audience is frozen.
     pub(in crate::worker) started: bool,
+    /// When its message was published, if that is known.
+    pub(in crate::worker) published_at: Option<DateTime<Utc>>,
     /// [`Scope::Undecided`] or [`Scope::SetAside`].
     pub(in crate::worker) scope: Scope,
 }
@@ -56,7 +60,8 @@ impl Leased {
             events::notification::started(&notification, resumed, context.dummy);
         }
         let (held, one_mail_per_address) = (Arc::clone(&self.held), context.one_mail_per_address);
-        Ok(Claim { notification, facts, held, resumed, scope, one_mail_per_address })
+        let published_at = self.published_at;
+        Ok(Claim { notification, facts, held, resumed, published_at, scope, one_mail_per_address })
     }
 
     fn freeze(&self, context: &Context) -> Result<Notification, Halt> {
@@ -116,7 +121,8 @@ pub(super) fn wait_for_turn(context: &Context, opened: &OpenedMessage) -> Result
             let (notification, held) = (*notification, Arc::clone(held));
             let (resumed, started, scope) = (*resumed, *started, Scope::Undecided);
             let details = find_details(context, opened, &notification, resumed)?;
-            Ok(Turn::Ours(Leased { notification, details, held, resumed, started, scope }))
+            let published_at = opened.published_at;
+            Ok(Turn::Ours(Leased { notification, details, held, resumed, started, published_at, scope }))
         }
         OpenedAs::Elsewhere(notification) => wait_for_lease(context, opened, notification, None),
     }
@@ -166,7 +172,8 @@ fn wait_for_lease(
         EndOfWait::Leased(held) => {
             let (notification, scope) = (*notification, Scope::Undecided);
             let details = find_details(context, opened, &notification, true)?;
-            Turn::Ours(Leased { notification, details, held, resumed: true, started: false, scope })
+            let (resumed, started, published_at) = (true, false, opened.published_at);
+            Turn::Ours(Leased { notification, details, held, resumed, started, published_at, scope })
         }
         EndOfWait::Completed => completed(notification),
         EndOfWait::SetAside => Turn::Over(FanOutResult::SetAside(*notification)),

@@ -63,6 +63,7 @@ fn retry(worker: &TestWorker, one_mail_per_address: bool) -> Counts {
         facts: NotificationFacts::new(record.notification.kind, event, MessageDetails::default()),
         held: Arc::clone(&held),
         resumed: true,
+        published_at: None,
         scope: Scope::UndecidedAndDeferred,
         one_mail_per_address,
     };

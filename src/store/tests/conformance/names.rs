@@ -12,6 +12,7 @@ macro_rules! conformance_tests {
         crate::store::tests::conformance::suppression_tests!($fresh);
         crate::store::tests::conformance::conformance_tests!($fresh:
             migrating_again_changes_nothing
+            the_backlog_is_what_is_open_and_those_who_are_undecided
             a_message_id_decides_for_ever
             wanted_notifications_are_opened_once_and_need_no_ack
             rows_of_the_outbox_are_taken_once_and_those_with_priority_first

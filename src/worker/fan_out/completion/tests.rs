@@ -30,6 +30,7 @@ fn claim(worker: &TestWorker) -> Claim {
         facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held,
         resumed: true,
+        published_at: None,
         scope: Scope::Undecided,
         one_mail_per_address: false,
     }

@@ -73,6 +73,7 @@ fn retry(worker: &TestWorker) -> Result<Counts, Halt> {
         facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held: held_by_claim,
         resumed: true,
+        published_at: None,
         scope,
         one_mail_per_address,
     };

@@ -33,6 +33,7 @@ fn pages_of_a_family(worker: &mut TestWorker) -> (Pages, Lease) {
         facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held,
         resumed: true,
+        published_at: None,
         scope,
         one_mail_per_address: true,
     };

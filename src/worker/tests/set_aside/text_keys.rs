@@ -39,6 +39,7 @@ fn retry(worker: &TestWorker) -> Result<Completion, Halt> {
         facts: NotificationFacts::new(notification.kind, event, MessageDetails::default()),
         held: of_claim,
         resumed: true,
+        published_at: None,
         scope,
         one_mail_per_address,
     };

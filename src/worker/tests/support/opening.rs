@@ -62,7 +62,8 @@ pub fn open_and_run(context: &Context, identity: &Identity, message: Message) ->
 
 /// Runs the fan-out of a message whose notification is open. One that vanishes is opened anew.
 pub fn run(context: &Context, identity: &Identity, message: Message, opened: OpenedAs) -> FanOutResult {
-    let opened = OpenedMessage { message: message.clone(), identity: identity.clone(), opened };
+    let opened =
+        OpenedMessage { message: message.clone(), identity: identity.clone(), published_at: None, opened };
     match fan_out::run(context, &opened) {
         FanOutResult::Vanished(_) => open_and_run(context, identity, message),
         result => result,

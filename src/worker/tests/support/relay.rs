@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::channels::callbacks::SubmitCallbacks;
 use crate::channels::email::EmailChannel;
 use crate::channels::email::mail::Mail;
-use crate::channels::{Channel, Class, PreparedNotification, SendError, SubmitCallbacks};
+use crate::channels::{Channel, Class, PreparedNotification, SendError};
 use crate::domain::ids::NotificationId;
 use crate::domain::outcome::{Permanence, Tally, Verdict};
 use crate::domain::participant::Participant;
