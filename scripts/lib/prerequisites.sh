@@ -79,6 +79,7 @@ have_package() {
       have_program mariadbd mysqld && have_program mariadb-install-db mysql_install_db &&
         have_program mariadb mysql
       ;;
+    prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     npm) command -v npm >/dev/null ;;
     python3-dotenv) has_python_module dotenv.parser ;;
@@ -126,7 +127,7 @@ need_cargo_tool() {
   cargo install --quiet --locked "$name@$version" </dev/null
 }
 
-# need_prerequisites [build] [broker] [databases] [judges] [valgrind] [peers]
+# need_prerequisites [build] [broker] [databases] [judges] [prometheus] [valgrind] [peers]
 need_prerequisites() {
   local what packages=()
   for what in "$@"; do
@@ -135,6 +136,7 @@ need_prerequisites() {
       broker) packages+=(rabbitmq-server netbase) ;;
       databases) packages+=(postgresql mariadb-server) ;;
       judges) packages+=(python3-dotenv python3-dkim python3-nacl libmail-dkim-perl) ;; # of how .env is read, and of DKIM signatures
+      prometheus) packages+=(prometheus) ;; # for tests of the alerts
       valgrind) packages+=(valgrind) ;;
       peers) packages+=(nodejs npm python3-venv) ;;
     esac

@@ -40,6 +40,7 @@ pub mod ports;
 pub mod postfix;
 pub mod process;
 pub mod program;
+pub mod prometheus;
 pub mod properties;
 pub mod published;
 pub mod queue;

@@ -45,6 +45,7 @@ mod outbox_snippets;
 mod person;
 mod poison;
 mod priorities;
+mod prometheus;
 mod publishers;
 mod publishing;
 mod queues_of_others;
