@@ -58,6 +58,10 @@ check:
 docs:
     RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items --all-features
 
+# Make the Debian package, and try it in a bare Debian (as root)
+package *arguments:
+    scripts/package {{ arguments }}
+
 # Find spelling errors (pip install typos, or cargo install --locked typos-cli)
 typos:
     typos

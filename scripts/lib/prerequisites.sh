@@ -88,6 +88,7 @@ have_package() {
     libmail-dkim-perl) perl -MMail::DKIM::Verifier -e 1 2>/dev/null ;;
     fonts-noto-core) compgen -G "/usr/share/fonts/*/*/NotoSansArabic*" >/dev/null ;;
     chromium-headless-shell) find_chromium >/dev/null ;;
+    debootstrap) command -v debootstrap >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) return 1 ;;
   esac
@@ -120,6 +121,7 @@ need_cargo_tool() {
   local name=$1 version
   ! cargo "${name#cargo-}" --version >/dev/null 2>&1 || return 0
   case $name in
+    cargo-deb) version=3.8.0 ;;
     cargo-deny) version=0.20.2 ;;
     cargo-fuzz) version=0.13.2 ;;
   esac

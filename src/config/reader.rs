@@ -183,7 +183,16 @@ impl<'a> Reader<'a> {
     /// The credential of this name in small letters, if there is one (`LoadCredential=` of systemd).
     fn credential(&mut self, name: &str) -> Option<Secret> {
         let path = PathBuf::from(self.text("CREDENTIALS_DIRECTORY")?).join(name.to_ascii_lowercase());
-        if path.exists() { self.secret_of_file(name, &path.to_string_lossy()) } else { None }
+        match path.try_exists() {
+            Ok(true) => self.secret_of_file(name, &path.to_string_lossy()),
+            Ok(false) => None,
+            Err(error) => {
+                let sentence =
+                    format!("names a directory in which {} cannot be read: {error}", path.display());
+                self.problem("CREDENTIALS_DIRECTORY", sentence);
+                None
+            }
+        }
     }
 
     /// The secret in the file at `path`, which the variable `name` stands for.
