@@ -173,7 +173,7 @@ fn kept(plan: &PurgePlan) -> String {
     named(
         "kept",
         &plan.not_acked,
-        "because no ack is recorded and the message may be redelivered (see \"Retention\" in docs/operations.md)",
+        "because no ack is recorded and the message may be redelivered (see \"Retention\" in docs/database.md)",
     ) + &named("kept", &plan.leased, "because a retry is running")
         + &named("kept", &plan.deferred, "because some of their mails are deferred and will be tried again")
 }
@@ -262,7 +262,7 @@ mod tests {
         deleted 3 notifications with 9000 outcomes; interrupted, continue with the same command
         deleted 1 row of the outbox
         deleted 2 rows of the log of erasures
-        kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/operations.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
+        kept 11 notifications because no ack is recorded and the message may be redelivered (see "Retention" in docs/database.md): 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …
         kept 1 notification because a retry is running: 40
         kept 2 notifications because some of their mails are deferred and will be tried again: 41, 42
         "#);

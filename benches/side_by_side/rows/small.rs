@@ -11,7 +11,7 @@ pub const SECTION: Section = Section {
     name: "small",
     what: "Small notifications: 5,000 messages about 5,000 events of one participant each",
     how: "From just before the first `basic.publish` to the `acked_at` of the last one in the ledger, with \
-          `SMTP_CONNECTIONS=16`: with the default `PREFETCH`, and with the value that docs/operations.md \
+          `SMTP_CONNECTIONS=16`: with the default `PREFETCH`, and with the value that docs/broker.md \
           advises for very many small notifications.",
     run,
 };

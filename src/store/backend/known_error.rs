@@ -48,7 +48,7 @@ pub const MIGRATE: &str = "run `fanmail migrate`";
 pub const OWN_TABLES: &str = "for tables of your own, first make the views events and participants (README, \"Your first \
                               people\"), then run `fanmail migrate`; otherwise only run `fanmail migrate`";
 /// The table of users is missing, which only some messages need.
-pub const USERS: &str = "notices to user ids need a table or view users(id, email, name, locale): docs/operations.md, \"User ids\", \
+pub const USERS: &str = "notices to user ids need a table or view users(id, email, name, locale): docs/tables.md, \"User ids\", \
                          shows one";
 /// A column is missing.
 pub const COLUMN: &str = "a view of your own must have every column that fanmail reads; if fanmail made the table, run `fanmail migrate`";
