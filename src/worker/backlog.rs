@@ -10,8 +10,8 @@ use crate::store::ledger::backlog::Backlog;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::context::Context;
 
-/// Shortest pause between two counts.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Shortest and longest pause between two counts.
+const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(600)];
 /// A pause is so many times as long as the count before it.
 const TIMES: u32 = 100;
 
@@ -29,21 +29,25 @@ pub fn start(context: &Arc<Context>) -> io::Result<JoinHandle<()>> {
 
 fn run(context: &Context) -> Stopped {
     loop {
-        let began_at = Instant::now();
-        if let Err(stopped) = count(context) {
-            return stopped;
-        }
-        let pause = PAUSE.max(began_at.elapsed().saturating_mul(TIMES));
+        let Ok(took) = count(context) else { return Stopped };
+        let pause = took.saturating_mul(TIMES).clamp(PAUSES[0], PAUSES[1]);
         if context.shutdown.wait(pause) {
             return Stopped;
         }
     }
 }
 
-fn count(context: &Context) -> Result<(), Stopped> {
-    let metrics = &context.metrics.backlog;
+/// Returns how long the database took, without the time for which it was away.
+fn count(context: &Context) -> Result<Duration, Stopped> {
+    let (metrics, mut took) = (&context.metrics.backlog, Duration::ZERO);
+    let count = || {
+        let began_at = Instant::now();
+        let counted = context.store.count_backlog();
+        took = began_at.elapsed();
+        counted
+    };
     // A view that cannot be read is told by the fan-out that needs it.
-    match context.database_retry.while_readable(|| context.store.count_backlog())? {
+    match context.database_retry.while_readable(count)? {
         Ok(Backlog { notifications, recipients, oldest, suppressions }) => {
             metrics.notifications.set(notifications);
             metrics.recipients.set(recipients);
@@ -52,5 +56,5 @@ fn count(context: &Context) -> Result<(), Stopped> {
         }
         Err(error) => log::debug!("the backlog cannot be counted: {error}"),
     }
-    Ok(())
+    Ok(took)
 }
