@@ -15,11 +15,20 @@ fn plain(monitor: &Monitor) -> String {
     render(monitor, Format::Plain).unwrap()
 }
 
-/// Everything in front of the value of each line: the name and the labels. The bucket 1 of one format is 1.0 in the other one.
+/// Everything in front of the value of each line: the name, and the labels in order. The formats write them in different orders, and the
+/// bucket 1 of one is 1.0 in the other.
 fn series(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let series = lines.filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series);
-    series.map(|series| series.replace(".0\"}", "\"}")).collect()
+    let ordered = |series: &str| {
+        let series = series.replace(".0\"", "\"");
+        let (name, labels) = series.split_once('{').unwrap_or((&series, ""));
+        let mut labels: Vec<&str> =
+            labels.trim_end_matches('}').split("\",").map(|label| label.trim_end_matches('"')).collect();
+        labels.sort_unstable();
+        format!("{name} {labels:?}")
+    };
+    series.map(ordered).collect()
 }
 
 #[test]
