@@ -253,11 +253,12 @@ fn exit_on_panic() {
         if name == server::THREAD {
             // Clients of the HTTP server must not be able to end the worker.
             log::error!(
+                thread = name;
                 "a request was not answered because of a bug in fanmail: {panic}; backtrace: {backtrace}"
             );
             return;
         }
-        log::error!("stopping because of a bug in fanmail: thread {name} {panic}; backtrace: {backtrace}");
+        log::error!(thread = name; "stopping because of a bug in fanmail: thread {name} {panic}; backtrace: {backtrace}");
         exit_at_once(FAILED);
     }));
 }

@@ -13,14 +13,14 @@ use fanmail::broker::error::BrokerError;
 use fanmail::cli::{Cli, Command};
 use fanmail::config::Config;
 use fanmail::config::environment::{DotenvError, Environment};
+use fanmail::config::log::LogFormat;
 use fanmail::config::problem::ConfigErrors;
 use fanmail::content::error::TemplateError;
 use fanmail::exit_code::{FAILED, HasExitCode, TRY_AGAIN, exit, exit_at_once};
 use fanmail::http::server::HttpError;
-use fanmail::observe::logging::{self, LogError};
+use fanmail::observe::logging::{self, LogError, fatal};
 use fanmail::routes::error::RoutesError;
 use fanmail::store::error::StoreError;
-use fanmail::text::clean::printable;
 use signal_hook::consts::{SIGHUP, SIGPIPE};
 
 fn main() {
@@ -29,16 +29,14 @@ fn main() {
     if is_mail_pipe(&cli.command) {
         // A mail server waits for the exit code: after any failure, it has to try again.
         std::panic::set_hook(Box::new(|panic| {
-            eprintln!("fanmail: {}", printable(&panic.to_string()));
+            fatal::report(&[panic.to_string()], TRY_AGAIN, false);
             exit_at_once(TRY_AGAIN);
         }));
-        let end = run(&cli).unwrap_or_else(|error| {
-            report(&error);
-            ExitCode::from(TRY_AGAIN)
-        });
+        let end = run(&cli).unwrap_or_else(|error| report(&error, TRY_AGAIN, false));
         exit(end, TRY_AGAIN);
     }
-    exit(run(&cli).unwrap_or_else(|error| report(&error)), FAILED)
+    let end = run(&cli).unwrap_or_else(|error| report(&error, exit_code(&error), sends_mail(&cli.command)));
+    exit(end, FAILED)
 }
 
 /// For what is printed, and for the log.
@@ -52,6 +50,11 @@ fn color(wanted: clap::ColorChoice) -> anstream::ColorChoice {
 
 fn is_mail_pipe(command: &Command) -> bool {
     matches!(command, Command::Bounces(args) if args.is_pipe())
+}
+
+/// Whether it is a verb that works in the background, with a log.
+fn sends_mail(command: &Command) -> bool {
+    matches!(command, Command::Worker(_) | Command::Retry(_))
 }
 
 /// Ends the process because of a command line that is wrong, or asks for help. A mail server would send a bounce after any other exit code
@@ -70,12 +73,15 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let sends_mail = matches!(cli.command, Command::Worker(_) | Command::Retry(_));
+    let sends_mail = sends_mail(&cli.command);
     if sends_mail {
         // Their signal thread does not run yet. There is no log either that could be opened again.
         signal_hook::flag::register(SIGHUP, Arc::default())?;
     }
     let (config, environment) = configure(&cli.command)?;
+    if !is_mail_pipe(&cli.command) {
+        fatal::tell_of_panics();
+    }
     // `worker` and `retry` must survive a closed stdout, and a mail server waits for an exit code; the other verbs exit on SIGPIPE.
     if !sends_mail && !is_mail_pipe(&cli.command) {
         exit_on_sigpipe()?;
@@ -85,12 +91,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 /// Reads the configuration and starts the log. `check` prints what is odd about the variables, the other verbs log it.
 fn configure(command: &Command) -> anyhow::Result<(Config, Environment)> {
+    fatal::set_format(LogFormat::of(std::env::var("LOG_FORMAT").ok().as_deref()));
     let environment = Environment::load(Path::new(".env"))?;
     let lookup = |name: &str| command.value_of(name).or_else(|| environment.get(name));
+    fatal::set_format(LogFormat::of(lookup("LOG_FORMAT").as_deref()));
     let config = Config::from_lookup(&lookup).inspect_err(|_| {
         // There is no log yet, and these lines and names may be the cause.
-        environment.unreadable_lines().iter().for_each(|line| eprintln!("fanmail: {line}"));
-        environment.misspelt(&Config::variables()).iter().for_each(|hint| eprintln!("fanmail: {hint}"));
+        environment.unreadable_lines().iter().for_each(|line| fatal::warn(line));
+        environment.misspelt(&Config::variables()).iter().for_each(|hint| fatal::warn(hint));
     })?;
     logging::init(&config.log)?;
     if !matches!(command, Command::Check(_)) {
@@ -108,13 +116,11 @@ fn exit_on_sigpipe() -> io::Result<()> {
     Ok(())
 }
 
-/// Prints an error with all its causes. They may repeat text of a server, so control characters are removed.
-fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("fanmail: {}", printable(&error.to_string()));
-    for cause in error.chain().skip(1) {
-        eprintln!("  caused by: {}", printable(&cause.to_string()));
-    }
-    ExitCode::from(exit_code(error))
+/// Tells of an error with all its causes.
+fn report(error: &anyhow::Error, exit_code: u8, in_background: bool) -> ExitCode {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    fatal::report(&causes, exit_code, in_background);
+    ExitCode::from(exit_code)
 }
 
 /// The exit code that the error itself decides.

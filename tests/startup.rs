@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// `fanmail` in `dir`, with an empty environment.
@@ -231,5 +232,39 @@ fn sighup_during_the_start_does_not_end_a_worker() {
         writer.write_all(b"PREFETCH=many\n").unwrap();
         drop(writer);
         assert_eq!(process.wait().unwrap().code(), Some(2), "{verb:?}: it goes on, up to the wrong variable");
+    }
+}
+
+/// Whoever collects JSON gets the reason of an end as JSON, too.
+#[test]
+fn what_ends_a_process_is_json_in_a_json_log() {
+    let dir = folder_with_dotenv("LOG_FORMAT=json\nSMTP_HSOT=h\nSMTP_PORT=mail\n");
+    let (code, stderr) = ends(&mut fanmail(dir.path(), &["worker"]));
+    assert_eq!(code, Some(2));
+    let lines: Vec<Value> = stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [hint, problem] = &lines[..] else { panic!("{stderr}") };
+    assert_eq!((&hint["level"], &hint["exit_code"]), (&json!("WARN"), &Value::Null));
+    assert_eq!((&problem["level"], &problem["target"]), (&json!("ERROR"), &json!("fanmail")));
+    assert_eq!(problem["exit_code"], 2);
+    let message = problem["message"].as_str().unwrap();
+    assert!(message.starts_with("the configuration has a problem:\n  SMTP_PORT is \"mail\""), "{message}");
+}
+
+#[test]
+fn a_log_file_says_why_its_worker_has_ended() {
+    for (format, told) in
+        [("text", "ERROR fanmail ends with exit code 2: database: "), ("json", r#""exit_code":2"#)]
+    {
+        let dir = folder_with_dotenv(&format!("LOG_FORMAT={format}\nLOG_FILE=fanmail.log\n"));
+        let (code, stderr) = ends(&mut fanmail(dir.path(), &["worker"]));
+        assert_eq!(code, Some(2));
+        assert!(stderr.contains("DATABASE_URL is not set"), "{stderr}");
+        assert_eq!(serde_json::from_str::<Value>(&stderr).is_ok(), format == "json", "{stderr}");
+        let log = fs::read_to_string(dir.path().join("fanmail.log")).unwrap();
+        let last = log.lines().last().unwrap();
+        assert!(last.contains(told) && last.contains("DATABASE_URL is not set"), "{log}");
+        // A person reads what other verbs say.
+        ends(&mut fanmail(dir.path(), &["status"]));
+        assert_eq!(fs::read_to_string(dir.path().join("fanmail.log")).unwrap(), log);
     }
 }

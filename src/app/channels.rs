@@ -13,6 +13,7 @@ use crate::domain::installation::Installation;
 use crate::routes::Routes;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::text::mask::leave_message_ids;
 use crate::worker::database_retry::DatabaseRetry;
 
 /// The built-in templates, with those of `TEMPLATES_DIR` in their place. Logs what was found there.
@@ -71,6 +72,9 @@ pub fn email(
     templates: &Templates,
     address_key: Option<&AddressKey>,
 ) -> Result<Vec<EmailChannel>, SendError> {
+    if let Some((_, domain)) = config.from_email.rsplit_once('@') {
+        leave_message_ids(&installation.tag, domain);
+    }
     log_route(config);
     log_signing(config);
     EmailChannel::for_lanes(config, installation, templates, address_key)

@@ -23,12 +23,29 @@ pub struct LogConfig {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
+    #[default]
     Text,
     /// One JSON object per line, for log collectors.
     Json,
+}
+
+impl LogFormat {
+    /// The format that `LOG_FORMAT` names, before the configuration is read; text if that is no format.
+    #[must_use]
+    pub fn of(log_format: Option<&str>) -> Self {
+        log_format.and_then(Self::from_word).unwrap_or_default()
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
 }
 
 impl LogConfig {
@@ -39,13 +56,7 @@ impl LogConfig {
                 .unwrap_or(LevelFilter::Info),
             file: reader.path("LOG_FILE"),
             rotation: LogRotation::read(reader),
-            format: reader
-                .parsed("LOG_FORMAT", "text or json", |value| match value.to_ascii_lowercase().as_str() {
-                    "text" => Some(LogFormat::Text),
-                    "json" => Some(LogFormat::Json),
-                    _ => None,
-                })
-                .unwrap_or(LogFormat::Text),
+            format: reader.parsed("LOG_FORMAT", "text or json", LogFormat::from_word).unwrap_or_default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::observe::logging::file::LogFile;
 use crate::observe::logging::line::{write_json, write_text};
 
 mod archive;
+pub mod fatal;
 mod fields;
 mod file;
 mod line;
@@ -65,6 +66,7 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
         }),
     };
     builder.try_init()?;
+    fatal::set_file(config.file.is_some());
     Ok(())
 }
 

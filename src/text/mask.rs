@@ -1,25 +1,68 @@
-//! Masks mail addresses in log lines and errors.
+//! Masks mail addresses in log lines and errors. A Message-ID has the form of an address; those of this installation are left, because
+//! whoever looks for a mail needs them.
+
+use std::sync::OnceLock;
 
 use memchr::memchr2_iter;
+
+/// The Message-IDs that are left. None before the installation is known.
+static OWN_IDS: OnceLock<OwnIds> = OnceLock::new();
+
+/// How the Message-IDs of an installation end: `n12.p34.TAG@DOMAIN`.
+#[derive(Debug)]
+struct OwnIds {
+    tag: String,
+    domain: String,
+}
+
+/// From now on, [`mask`] leaves the Message-IDs with this tag and domain, and these only: an address that looks like a Message-ID has another
+/// tag, which is a random word, or another domain, which is not the sender's. Set once in a process; further calls change nothing.
+pub fn leave_message_ids(tag: &str, domain: &str) {
+    OWN_IDS.get_or_init(|| OwnIds { tag: tag.to_owned(), domain: domain.to_owned() });
+}
 
 /// `text` with every mail address in it reduced to its first letter and its domain, `a***@example.com`.
 /// Relays often repeat the recipient in their replies, and an address must never reach a log.
 #[must_use]
 pub fn mask(text: &str) -> String {
+    mask_except(text, OWN_IDS.get())
+}
+
+fn mask_except(text: &str, own_ids: Option<&OwnIds>) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((at, sign)) = next_sign(rest) {
         let (before, local) = rest[..at].split_at(start_of_local_part(&rest[..at]));
         masked.push_str(before);
-        if let Some(first) = local.chars().next() {
+        let domain = &rest[at + sign.len()..];
+        if sign == "@" && own_ids.is_some_and(|ids| ids.contain(local, domain)) {
+            masked.push_str(local);
+        } else if let Some(first) = local.chars().next() {
             masked.push(first);
             masked.push_str("***");
         }
         masked.push_str(sign);
-        rest = &rest[at + sign.len()..];
+        rest = domain;
     }
     masked.push_str(rest);
     masked
+}
+
+impl OwnIds {
+    /// Whether `local` in front of an `@` and what `rest` begins with are one of them.
+    fn contain(&self, local: &str, rest: &str) -> bool {
+        let numbers = local.strip_suffix(&self.tag).and_then(|begin| begin.strip_suffix('.'));
+        let numbers = numbers.and_then(|numbers| numbers.strip_prefix('n')?.split_once(".p"));
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let are_numbers = numbers.is_some_and(|(notification, participant)| {
+            is_number(notification) && is_number(participant.strip_prefix('-').unwrap_or(participant))
+        });
+        let is_of_domain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let domain = rest.split(|c| !is_of_domain(c)).next().unwrap_or_default();
+        // In front of another `@`, it is no domain.
+        let is_domain = !rest[domain.len()..].starts_with(['@', '%']);
+        are_numbers && is_domain && domain.trim_end_matches('.').eq_ignore_ascii_case(&self.domain)
+    }
 }
 
 /// The next `@`, or `%40` as in a URL: relays often link a page about a refusal. Reads nothing behind it: a reply may have
@@ -51,7 +94,7 @@ fn ends_local_part(character: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::text::mask::mask;
+    use crate::text::mask::{OwnIds, mask, mask_except};
 
     #[test]
     fn every_address_in_a_sentence_is_masked() {
@@ -66,6 +109,43 @@ mod tests {
         assert_eq!(mask("5.7.1 see https://h/?to=bob%40example.com"), "5.7.1 see https:/***%40example.com");
         assert_eq!(mask("SRS0=Xy=4Q=example.com=bob@relay"), "S***@relay");
         assert_eq!(mask("\u{2003}é@z"), "\u{2003}é***@z");
+    }
+
+    #[test]
+    fn message_ids_of_this_installation_stay_and_what_looks_like_one_does_not() {
+        let ids = OwnIds { tag: "8e9703b916".to_owned(), domain: "mail.example.org".to_owned() };
+        let mask = |text: &str| mask_except(text, Some(&ids));
+        for text in [
+            "queued <n12.p34.8e9703b916@mail.example.org> as 4F2",
+            "message-id=<n12.p-34.8e9703b916@MAIL.example.org>,",
+            "n0.p9223372036854775807.8e9703b916@mail.example.org.",
+            "Message-ID: n1.p2.8e9703b916@mail.example.org; n3.p4.8e9703b916@mail.example.org",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+        for (text, masked) in [
+            // Somebody's address may look so.
+            ("<n12.p34.0123456789@mail.example.org>", "<n***@mail.example.org>"),
+            ("<n12.p34.8e9703b916@example.org>", "<n***@example.org>"),
+            ("<n12.p34.8e9703b916@mail.example.org.evil.example>", "<n***@mail.example.org.evil.example>"),
+            ("<n12.p34.8e9703b916@mail.example.orgs>", "<n***@mail.example.orgs>"),
+            ("<n12.p34.8e9703b916@mail.example.org@example.com>", "<n***@m***@example.com>"),
+            ("<bob+n12.p34.8e9703b916@mail.example.org>", "<b***@mail.example.org>"),
+            ("<n12.p34x.8e9703b916@mail.example.org>", "<n***@mail.example.org>"),
+            ("<n.p.8e9703b916@mail.example.org>", "<n***@mail.example.org>"),
+            ("<n12.p34.bob.8e9703b916@mail.example.org>", "<n***@mail.example.org>"),
+            ("<\"n12.p34.8e9703b916\"@mail.example.org>", "<\"n***@mail.example.org>"),
+            ("<\"bob n12.p34.8e9703b916\"@mail.example.org>", "<\"b***@mail.example.org>"),
+            ("n12.p34.8e9703b916%40mail.example.org", "n***%40mail.example.org"),
+            ("<8e9703b916@mail.example.org>", "<8***@mail.example.org>"),
+            (
+                "bob@example.org <n1.p2.8e9703b916@mail.example.org> ann@mail.example.org",
+                "b***@example.org <n1.p2.8e9703b916@mail.example.org> a***@mail.example.org",
+            ),
+        ] {
+            assert_eq!(mask(text), masked);
+        }
+        assert_eq!(mask_except("<n12.p34.8e9703b916@mail.example.org>", None), "<n***@mail.example.org>");
     }
 
     proptest! {
