@@ -82,7 +82,8 @@ impl Runtime {
     #[must_use]
     pub fn new(shutdown: Shutdown) -> Self {
         let monitor = Monitor::default();
-        let database_retry = DatabaseRetry::new(shutdown.clone(), monitor.health.clone());
+        let database_retry =
+            DatabaseRetry::new(shutdown.clone(), monitor.health.clone()).telling_of(monitor.fan_outs.clone());
         Self { shutdown, monitor, database_retry, probes: ProbeIntervals::default() }
     }
 
@@ -167,6 +168,7 @@ impl Runtime {
             supersede: config.worker.supersede,
             dummy: matches!(config.email.route, Route::Dummy { .. }),
             metrics: Arc::clone(&self.monitor.metrics),
+            fan_outs: self.monitor.fan_outs.clone(),
             set_aside: bounded(1),
             announcements: None,
             intake: Intake::new(config.worker.prefetch.into()),

@@ -5,4 +5,5 @@ pub mod exposition;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod progress;
 pub mod traceparents;

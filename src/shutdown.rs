@@ -137,7 +137,8 @@ fn exit_after(timeout: Duration, exit_summary: impl Fn() -> String + Send + 'sta
     let started = thread::Builder::new().name("stop-timeout".to_owned()).spawn(move || {
         thread::sleep(timeout);
         log::error!(
-            "the shutdown took longer than SHUTDOWN_TIMEOUT ({} s); exiting with work unfinished",
+            "the shutdown took longer than SHUTDOWN_TIMEOUT ({} s); exiting with work unfinished. What is left is sent \
+             by another worker, or after a restart; a longer SHUTDOWN_TIMEOUT gives it more time",
             timeout.as_secs()
         );
         exit(&exit_summary());
@@ -149,7 +150,7 @@ fn exit_after(timeout: Duration, exit_summary: impl Fn() -> String + Send + 'sta
 
 fn exit(exit_summary: &str) -> ! {
     for line in exit_summary.lines() {
-        log::error!("{line}");
+        log::error!("at the exit: {line}");
     }
     exit_at_once(FAILED)
 }

@@ -150,7 +150,8 @@ impl BrokerThread {
         let health = self.monitor.health.clone();
         let purpose =
             health.queue().map_or("take messages".to_owned(), |queue| format!("take messages from {queue}"));
-        let mut reconnect = Reconnect::new(health, &purpose, self.liveness.clone());
+        let fan_outs = self.monitor.fan_outs.clone();
+        let mut reconnect = Reconnect::new(health, fan_outs, &purpose, self.liveness.clone());
         let mut is_first = true;
         while let Some(mut connection) = reconnect.try_to_open(&self.config, &self.shutdown) {
             let is_reconnect = !std::mem::replace(&mut is_first, false);

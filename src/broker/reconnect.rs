@@ -10,13 +10,12 @@ use crate::broker::error::BrokerError;
 use crate::broker::liveness::Liveness;
 use crate::broker::restart_evidence::RestartEvidence;
 use crate::config::broker::BrokerConfig;
+use crate::domain::backoff::Backoff;
 use crate::observe::events;
-use crate::observe::events::broker::{ConnectionHealth, Recovery};
+use crate::observe::events::broker::{ConnectFailure, ConnectionHealth, Recovery};
 use crate::observe::health::{Health, Part};
+use crate::observe::progress::FanOuts;
 use crate::shutdown::Shutdown;
-
-/// How often a failure with the same cause is logged again.
-const REMINDER: Duration = Duration::from_secs(300);
 
 /// A connection that lasted this long was stable: its loss begins a new outage.
 const STABLE: Duration = Duration::from_secs(60);
@@ -52,10 +51,10 @@ pub(super) struct Reconnect {
 
 impl Reconnect {
     /// A connection that has not failed yet. `purpose` completes "cannot …".
-    pub(super) fn new(health: Health, purpose: &str, liveness: Liveness) -> Self {
+    pub(super) fn new(health: Health, fan_outs: FanOuts, purpose: &str, liveness: Liveness) -> Self {
         let purpose = purpose.to_owned();
         Self {
-            health: ConnectionHealth { part: Part::Broker, purpose, health },
+            health: ConnectionHealth { part: Part::Broker, purpose, health, fan_outs },
             attempts: ConnectAttempts::default(),
             liveness,
             failed_attempts: 0,
@@ -85,7 +84,7 @@ impl Reconnect {
                 }
                 ConnectAttempt::Failed(failures) => {
                     self.evidence.hosts_failed(&failures, true);
-                    self.report_failure(&BrokerError::of_hosts(failures));
+                    self.report_failure(&BrokerError::of_hosts(failures), Instant::now());
                 }
                 ConnectAttempt::Stopped => return None,
             }
@@ -96,7 +95,7 @@ impl Reconnect {
     pub(super) fn not_begun(&mut self, error: &BrokerError, host: usize) {
         self.attempts.begin_with_next_host();
         self.evidence.host_failed(host, error);
-        self.report_failure(error);
+        self.report_failure(error, Instant::now());
     }
 
     /// Logged if other hosts are passed over than before.
@@ -110,9 +109,15 @@ impl Reconnect {
         }
     }
 
-    fn report_failure(&mut self, error: &BrokerError) {
-        let is_news = self.count_failure(error, Instant::now());
-        self.health.connect_failed(error, error.is_transient(), self.failed_attempts, !is_news);
+    fn report_failure(&mut self, error: &BrokerError, now: Instant) {
+        let is_news = self.count_failure(error, now);
+        let failure = ConnectFailure {
+            transient: error.is_transient(),
+            attempt: self.failed_attempts,
+            lasted: self.down_since.map_or(Duration::ZERO, |since| now.duration_since(since)),
+            next_within: Backoff::RECONNECT.cap,
+        };
+        self.health.connect_failed(error, &failure, !is_news);
     }
 
     /// Reports the loss of an open connection that consumed `queue`; logged if it is news.
@@ -158,7 +163,7 @@ impl Reconnect {
         let cause = discriminant(error);
         let news = self
             .last_logged
-            .is_none_or(|(logged, when)| logged != cause || now.duration_since(when) >= REMINDER);
+            .is_none_or(|(logged, when)| logged != cause || now.duration_since(when) >= events::REMINDER);
         if news {
             self.last_logged = Some((cause, now));
         }
@@ -196,85 +201,4 @@ impl Reconnect {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused() -> BrokerError {
-        BrokerError::Unreachable {
-            address: "localhost:5672".to_owned(),
-            cause: std::io::ErrorKind::ConnectionRefused.into(),
-            variables: "LAVINMQ_HOST".to_owned(),
-        }
-    }
-
-    fn lost() -> BrokerError {
-        BrokerError::Lost("cable".to_owned())
-    }
-
-    #[test]
-    fn the_same_cause_is_logged_once_and_again_after_five_minutes() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(reconnect.count_failure(&refused(), at(0)));
-        assert!(!reconnect.count_failure(&refused(), at(1)));
-        assert!(reconnect.count_failure(&lost(), at(2)), "another cause is news");
-        assert!(!reconnect.count_failure(&lost(), at(300)));
-        assert!(reconnect.count_failure(&lost(), at(302)));
-        assert_eq!(
-            reconnect.end_outage(at(310)),
-            Some(Recovery { attempt: 6, lasted: Duration::from_secs(310) })
-        );
-        assert_eq!(reconnect.end_outage(at(311)), None, "it is reported once");
-    }
-
-    #[test]
-    fn unstable_connections_back_off_and_stable_ones_start_afresh() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
-        let mut now = Instant::now();
-        for losses in 1..=5 {
-            reconnect.end_outage(now);
-            now += Duration::from_secs(2);
-            reconnect.count_loss(&lost(), now);
-            assert_eq!(reconnect.attempts.failures(), losses);
-        }
-        reconnect.end_outage(now);
-        now += STABLE;
-        reconnect.count_loss(&lost(), now);
-        assert_eq!(reconnect.attempts.failures(), 1);
-    }
-
-    /// A crashed broker is no message's fault.
-    #[test]
-    fn only_frames_that_cannot_be_read_blame_a_message() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
-        let mut now = Instant::now();
-        let mut unreadable_after = |losses: &[BrokerError]| {
-            for loss in losses {
-                reconnect.end_outage(now);
-                now += Duration::from_secs(2);
-                reconnect.count_loss(loss, now);
-                reconnect.count_failure(&refused(), now);
-            }
-            reconnect.unreadable
-        };
-        let reset = || BrokerError::Reset("Connection reset by peer".to_owned());
-        assert_eq!(unreadable_after(&[reset(), lost(), BrokerError::Cancelled, reset()]), 0);
-        assert_eq!(unreadable_after(&[BrokerError::Unreadable, BrokerError::Unreadable]), 2);
-        assert_eq!(unreadable_after(&[BrokerError::Unreadable]), POISON_SUSPECTED);
-        assert_eq!(unreadable_after(&[reset(), BrokerError::Unreadable]), 1, "not in a row");
-    }
-
-    /// A broker that a supervisor starts again at once would not be seen down a second later.
-    #[test]
-    fn the_attempt_after_a_reset_is_prompt_unless_connections_are_reset_at_once() {
-        let mut reconnect = Reconnect::new(Health::default(), "take messages", Liveness::default());
-        let start = Instant::now();
-        let reset = BrokerError::Reset("Connection reset by peer".to_owned());
-        for (lasted, loss, prompt) in [(1, &reset, true), (0, &reset, false), (1, &lost(), false)] {
-            reconnect.end_outage(start);
-            reconnect.count_loss(loss, start + Duration::from_secs(lasted));
-            assert_eq!(reconnect.attempts.is_prompt(), prompt, "{loss:?} after {lasted} s");
-        }
-    }
-}
+mod tests;

@@ -26,6 +26,7 @@ use crate::version;
 use crate::worker::backlog;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
+use crate::worker::fan_out::counting;
 use crate::worker::lease::keeper::ProcessRole;
 use crate::worker::outbox;
 use crate::worker::reminders;
@@ -146,6 +147,7 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
         context.store = context.store.clone().coalescing(None);
     }
     let context = Arc::new(context);
+    counting::start(&context).context("cannot start a thread")?;
     let health = &runtime.monitor.health;
     let mut others = vec![
         deferral_sweep::start(&context).context("cannot start a thread")?,

@@ -43,6 +43,15 @@ impl Audience {
         matches!(self, Self::Recipients { .. } | Self::Given { .. })
     }
 
+    /// How many they are, if nobody needs to count them.
+    #[must_use]
+    pub fn known_size(self) -> Option<u64> {
+        match self {
+            Self::Given { count } => Some(count.unsigned_abs()),
+            Self::Event { .. } | Self::Recipients { .. } => None,
+        }
+    }
+
     /// The event whose participants they are.
     #[must_use]
     pub fn event_id(self) -> Option<EventId> {

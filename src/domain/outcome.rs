@@ -1,13 +1,14 @@
 //! What became of one mail, in the words of the ledger. How outcomes are stored is left to `store::ledger`.
 
 use std::fmt;
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::suppression::SuppressionReason;
 use crate::text::clean::cut;
+
+mod adding;
 
 /// The word for a [`Verdict`]. A participant without one in the ledger is not decided yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -274,16 +275,5 @@ impl Counts {
     #[must_use]
     pub fn total(self) -> u64 {
         self.sent + self.failed + self.skipped + self.deferred
-    }
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.sent += more.sent;
-        self.dry_run += more.dry_run;
-        self.failed += more.failed;
-        self.failed_permanent += more.failed_permanent;
-        self.skipped += more.skipped;
-        self.deferred += more.deferred;
     }
 }

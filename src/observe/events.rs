@@ -2,6 +2,8 @@
 //! state machine makes one call and holds no sentences. Health and metrics change before the line is written: an
 //! alert that reacts to the line finds them changed. When a change is worth an event is left to its caller.
 
+use std::time::Duration;
+
 pub mod bounces;
 pub mod broker;
 pub mod coalescing;
@@ -26,3 +28,6 @@ pub mod superseding;
 pub mod unsubscribing;
 pub mod webhooks;
 pub mod without_message;
+
+/// How often the log repeats that a part is away, and the same that no change is: a night of eight hours has 48 lines of it.
+pub const REMINDER: Duration = Duration::from_secs(10 * 60);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crate::observe::metrics::Metrics;
+use crate::observe::progress::FanOuts;
 use crate::sync::lock;
 use crate::text::clean::one_line;
 use crate::text::mask::mask;
@@ -173,13 +174,15 @@ pub struct Monitor {
     pub health: Health,
     /// What was counted since the start.
     pub metrics: Arc<Metrics>,
+    /// How far the fan-outs that run are.
+    pub fan_outs: FanOuts,
 }
 
 impl Monitor {
     /// A clone whose problems and notes are about this queue.
     #[must_use]
     pub fn of_queue(&self, queue: &str) -> Self {
-        Self { health: self.health.of_queue(queue), metrics: Arc::clone(&self.metrics) }
+        Self { health: self.health.of_queue(queue), ..self.clone() }
     }
 
     /// What a worker or a retry that has to exit early leaves behind, a line each: problems, and mails that were sent but

@@ -14,6 +14,8 @@ use crate::observe::logging::file::LogFile;
 use crate::observe::logging::line::{write_json, write_text};
 
 mod archive;
+#[cfg(test)]
+pub mod capture;
 pub mod fatal;
 mod fields;
 mod file;

@@ -242,7 +242,7 @@ impl Announcer {
         let tally = match database_retry.while_readable(|| store.tally(&record.notification))? {
             Ok(tally) => tally,
             Err(error) => {
-                log::debug!("notification {id}: {error}");
+                log::debug!(notification = id; "notification {id}: {error}");
                 database_retry.until_ok(|| store.tally_without_participants(id))?
             }
         };

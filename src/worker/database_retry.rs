@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::domain::backoff::Backoff;
 use crate::observe::events;
+use crate::observe::events::database::DatabaseOutage;
 use crate::observe::health::Health;
+use crate::observe::progress::FanOuts;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -24,9 +26,6 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Durat
 /// returns no error. SQLite gives up by then: 5 s for a connection, and 5 s for the lock.
 const UNANSWERED: Duration = Duration::from_secs(10);
 
-/// How often a failure that lasts is logged again.
-const LOG_INTERVAL: Duration = Duration::from_secs(300);
-
 /// Shared by all threads that use the database, so that one log line speaks for all of them. All clones are one.
 #[derive(Debug, Clone)]
 pub struct DatabaseRetry {
@@ -35,6 +34,8 @@ pub struct DatabaseRetry {
     shutdown: Shutdown,
     /// Where the database is asked whether it works.
     store: Option<Store>,
+    /// What waits in an outage, for the log.
+    fan_outs: FanOuts,
 }
 
 /// A shutdown is requested, and the database has not answered yet.
@@ -47,6 +48,8 @@ struct Queries {
     pending: HashMap<u64, PendingQuery>,
     next: u64,
     last_logged: Option<Instant>,
+    /// When the first of those that fail has failed.
+    failing_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -59,13 +62,19 @@ impl DatabaseRetry {
     /// Reports to `health`, and stops repeating on a shutdown.
     #[must_use]
     pub fn new(shutdown: Shutdown, health: Health) -> Self {
-        Self { queries: Arc::default(), health, shutdown, store: None }
+        Self { queries: Arc::default(), health, shutdown, store: None, fan_outs: FanOuts::default() }
     }
 
     /// The same, which asks the database whether it works when a query over the application's tables fails as if it did not.
     #[must_use]
     pub fn asking(self, store: Store) -> Self {
         Self { store: Some(store), ..self }
+    }
+
+    /// The same, whose reminders in an outage tell what these fan-outs wait for.
+    #[must_use]
+    pub fn telling_of(self, fan_outs: FanOuts) -> Self {
+        Self { fan_outs, ..self }
     }
 
     /// Repeats a query until it succeeds.
@@ -153,7 +162,7 @@ impl DatabaseRetry {
         thread::Builder::new().name("database-watch".to_owned()).spawn(move || {
             loop {
                 thread::sleep(UNANSWERED / 10);
-                database_retry.check_unanswered(UNANSWERED, LOG_INTERVAL);
+                database_retry.check_unanswered(UNANSWERED, events::REMINDER);
             }
         })?;
         Ok(())
@@ -179,14 +188,21 @@ impl DatabaseRetry {
 
     /// Logs the first of the queries that fail at the same time, and one more now and then: the cause may have changed.
     fn report_failure(&self, queries: &mut Queries, id: u64, reason: &str, log_interval: Duration) {
-        let logged = queries.were_logged_within(log_interval);
-        if queries.failed() {
-            events::database::still_failing(&self.health, reason, logged);
-        } else {
+        let now = Instant::now();
+        if !queries.failed() {
             events::database::failing(&self.health, reason);
-        }
-        if !queries.failed() || !logged {
-            queries.last_logged = Some(Instant::now());
+            (queries.last_logged, queries.failing_since) = (Some(now), Some(now));
+        } else if queries.were_logged_within(log_interval) {
+            events::database::still_failing(&self.health, reason);
+        } else {
+            let outage = DatabaseOutage {
+                reason,
+                lasted: queries.failing_for(now),
+                calls: queries.pending.values().filter(|query| query.failed).count() as u64,
+                next_within: BACKOFF.cap,
+            };
+            events::database::still_away(&self.health, &self.fan_outs, &outage);
+            queries.last_logged = Some(now);
         }
         if let Some(query) = queries.pending.get_mut(&id) {
             query.failed = true;
@@ -206,6 +222,11 @@ impl Queries {
     /// Whether a failure was logged within this time.
     fn were_logged_within(&self, time: Duration) -> bool {
         self.last_logged.is_some_and(|last_logged| last_logged.elapsed() < time)
+    }
+
+    /// For how long queries have failed.
+    fn failing_for(&self, now: Instant) -> Duration {
+        self.failing_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     fn failed(&self) -> bool {
@@ -246,7 +267,7 @@ impl QueryAttempt<'_> {
             &mut lock(&self.database_retry.queries),
             self.id,
             &error.to_string(),
-            LOG_INTERVAL,
+            events::REMINDER,
         );
     }
 
@@ -264,7 +285,8 @@ impl Drop for QueryAttempt<'_> {
         let mut queries = lock(&self.database_retry.queries);
         let ended = queries.pending.remove(&self.id);
         if self.succeeded && ended.is_some_and(|query| query.failed) && !queries.failed() {
-            events::database::restored(&self.database_retry.health);
+            let lasted = queries.failing_for(Instant::now());
+            events::database::restored(&self.database_retry.health, lasted);
         }
     }
 }

@@ -19,13 +19,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, unbounded};
 
 use crate::domain::outcome::Counts;
 use crate::domain::priority::Priority;
 use crate::observe::events;
+use crate::observe::events::notification::CompletedRun;
 use crate::store::ledger::completion::Completion;
 use crate::worker::database_retry::Stopped;
 use crate::worker::delivery::job::Job;
@@ -35,6 +36,7 @@ use crate::worker::fan_out::completion::CompletionCheck;
 use crate::worker::fan_out::context::{Context, FanOutResult, Halt};
 use crate::worker::fan_out::eligibility::Eligibility;
 use crate::worker::fan_out::pages::Pages;
+use crate::worker::fan_out::progress::ProgressWatch;
 use crate::worker::fan_out::retries::{RetryQueue, WhoseTurn};
 use crate::worker::fan_out::turn::{Leased, Turn, wait_for_next_turn, wait_for_turn};
 use crate::worker::fan_out::wait_permit::WaitPermit;
@@ -45,6 +47,7 @@ pub mod audience;
 pub mod claim;
 mod completion;
 pub mod context;
+pub mod counting;
 mod deferring;
 mod dry_run;
 pub mod due;
@@ -60,6 +63,7 @@ pub mod page;
 pub mod pages;
 mod people;
 mod previous;
+mod progress;
 mod reading;
 mod reminder;
 mod reports;
@@ -72,9 +76,6 @@ pub mod turn;
 mod unreadable;
 mod unserved;
 pub mod wait_permit;
-
-/// How often the log says how far a long fan-out is.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Runs the fan-out of one message, to its end or until a shutdown is requested.
 #[must_use]
@@ -137,17 +138,15 @@ fn look_up_and_send(context: &Context, leased: &Leased) -> Result<FanOutResult, 
 /// sent to in another pass.
 fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
     let (notification, was_resumed) = (claim.notification, claim.resumed);
-    let (started_at, mut logged_at) = (Instant::now(), Instant::now());
-    let (mut counts, mut check) = (Counts::default(), CompletionCheck::default());
+    let (started_at, mut counts) = (Instant::now(), Counts::default());
+    let mut check = CompletionCheck::default();
+    let mut watch = ProgressWatch::start(context, claim, started_at)?;
     loop {
         let mut so_far = counts;
         let sent = send(context, claim, !claim.resumed, |pass| {
             so_far = counts;
             so_far += pass;
-            if logged_at.elapsed() >= PROGRESS_INTERVAL {
-                logged_at = Instant::now();
-                events::notification::progress(&notification, so_far);
-            }
+            watch.advanced(so_far, Instant::now());
         });
         if sent == Err(Halt::Stopping) {
             events::notification::interrupted(&notification, so_far);
@@ -159,9 +158,9 @@ fn send_and_complete(context: &Context, claim: &mut Claim) -> Result<(), Halt> {
         }
         claim.resumed = true;
     }
-    let lasted = started_at.elapsed();
     let deferred_for = context.retry_policy.longest_deferral();
-    events::notification::completed(&context.metrics, &notification, counts, lasted, deferred_for);
+    let run = CompletedRun { before: watch.before(), counts, lasted: started_at.elapsed(), deferred_for };
+    events::notification::completed(&context.metrics, &notification, &run);
     if counts.total() == 0 && !was_resumed {
         events::notification::without_participants(&notification);
     }

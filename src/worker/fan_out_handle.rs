@@ -135,6 +135,7 @@ impl FanOutHandle {
     pub fn report(&self, report: Report) {
         if self.reports.send(report).is_err() {
             log::error!(
+                notification = self.notification_id();
                 "notification {}: a job was reported after its fan-out had ended (a bug in fanmail)",
                 self.notification_id()
             );

@@ -156,7 +156,11 @@ impl SetAsideSweep {
             Ok(_) => {}
             Err(Halt::Unreadable(what)) => drop(leased.set_aside(context, &what)?),
             Err(Halt::TakenOver | Halt::Superseded(_)) => {
-                log::debug!("notification {}: another process tries it", notification.id);
+                log::debug!(
+                    notification = notification.id;
+                    "notification {}: another process tries it",
+                    notification.id
+                );
             }
             Err(Halt::Stopping) => {
                 context.leases.release(&leased.held);

@@ -34,6 +34,7 @@ mod half_open;
 mod hostile_rows;
 mod late_commits;
 mod log_redaction;
+mod logs;
 mod message_details;
 mod notices;
 mod odd_messages;

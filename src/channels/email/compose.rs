@@ -210,6 +210,7 @@ impl Composer {
         let html = parts.into_iter().find(|part| part.media_type == MediaType::Html);
         let html = html.map(|part| part.text).unwrap_or_default();
         Ok(Mail {
+            notification_id: notification.id,
             envelope_from: Arc::clone(&self.envelope_from),
             to,
             message_id,

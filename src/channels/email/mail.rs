@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::channels::email::compose::wire_format;
+use crate::domain::ids::NotificationId;
 
 /// One composed mail for one participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
+    /// Its notification, for the log.
+    pub notification_id: NotificationId,
     /// Envelope sender, for `MAIL FROM`: where bounces go. Without angle brackets.
     pub envelope_from: Arc<str>,
     /// Envelope recipient, for `RCPT TO`, checked: no control characters, no angle brackets, no spaces. An address

@@ -34,9 +34,9 @@ impl Outbox {
         if !before_body() {
             return Err(SendError::withdrawn());
         }
-        let to = mask(&mail.to);
+        let (id, to) = (mail.notification_id, mask(&mail.to));
         let Some(dir) = &self.dir else {
-            log::debug!("dry run: {} to {to} is not sent", mail.message_id);
+            log::debug!(notification = id; "dry run: {} to {to} is not sent", mail.message_id);
             return Ok(());
         };
         let name = file_name(&mail.message_id);
@@ -46,7 +46,7 @@ impl Outbox {
             .map_err(|error| {
                 SendError::relay_failure(format!("the outbox {} cannot be written: {error}", dir.display()))
             })?;
-        log::debug!("dry run: {} to {to} is not sent, but written to {name}.eml", mail.message_id);
+        log::debug!(notification = id; "dry run: {} to {to} is not sent, but written to {name}.eml", mail.message_id);
         Ok(())
     }
 }
@@ -78,9 +78,11 @@ mod tests {
 
     use super::*;
     use crate::channels::Class;
+    use crate::domain::ids::NotificationId;
 
     fn mail(html: &str) -> Mail {
         Mail {
+            notification_id: NotificationId(1),
             envelope_from: "events@example.com".into(),
             to: "ada@example.com".to_owned(),
             message_id: "<n12.p34@example.org>".to_owned(),

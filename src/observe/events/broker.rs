@@ -3,7 +3,11 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use chrono::Utc;
+
 use crate::observe::health::{Health, Part};
+use crate::observe::progress::FanOuts;
+use crate::text::timestamp::to_the_second;
 
 /// The health of one connection to the broker.
 #[derive(Debug, Clone)]
@@ -14,7 +18,25 @@ pub struct ConnectionHealth {
     pub purpose: String,
     /// Where the problem is set.
     pub health: Health,
+    /// What goes on meanwhile.
+    pub fan_outs: FanOuts,
 }
+
+/// An attempt to connect that has failed.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectFailure {
+    /// Whether another one may work without a change.
+    pub transient: bool,
+    /// Its number in this outage.
+    pub attempt: u32,
+    /// For how long there has been no connection.
+    pub lasted: Duration,
+    /// The longest pause before the next attempt.
+    pub next_within: Duration,
+}
+
+/// An outage of this length is told with its begin.
+const LONG: Duration = Duration::from_secs(60);
 
 /// What an outage came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +48,30 @@ pub struct Recovery {
 }
 
 impl ConnectionHealth {
-    /// An attempt to connect failed. `transient`: it may work later without a change. `logged`: the log has said so
-    /// lately.
-    pub fn connect_failed(&self, error: &impl Display, transient: bool, attempt: u32, logged: bool) {
+    /// An attempt to connect failed. `logged`: the log has said so lately.
+    pub fn connect_failed(&self, error: &impl Display, failure: &ConnectFailure, logged: bool) {
         self.health.set_problem(self.part, error.to_string());
-        if !logged {
-            let outlook =
-                if transient { "until it works" } else { "but it cannot work until this is corrected" };
-            log::warn!(
-                queue = self.health.queue(), attempt = attempt, reason:% = error;
-                "cannot {} (attempt {attempt}): {error}; retrying {outlook}",
-                self.purpose
-            );
+        if logged {
+            return;
         }
+        let ConnectFailure { transient, attempt, lasted, next_within } = *failure;
+        let outlook = if transient { "until it works" } else { "but it cannot work until this is corrected" };
+        let since = if lasted < LONG {
+            String::new()
+        } else {
+            format!(" since {}", to_the_second(Utc::now() - lasted))
+        };
+        let meanwhile = self.fan_outs.describe_waiting().filter(|_| lasted >= LONG);
+        log::warn!(
+            queue = self.health.queue(),
+            attempt = attempt,
+            seconds = lasted.as_secs(),
+            reason:% = error;
+            "cannot {}{since} (attempt {attempt}): {error}; retrying {outlook}{}{}",
+            self.purpose,
+            if lasted < LONG { String::new() } else { format!(", next attempt within {} s", next_within.as_secs()) },
+            meanwhile.map_or(String::new(), |mails| format!("; {mails} are sent meanwhile"))
+        );
     }
 
     /// An open connection was lost. `logged`: the log has said so lately.

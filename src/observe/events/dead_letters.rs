@@ -3,19 +3,14 @@
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::domain::traceparent::TraceParent;
+use crate::observe::events::REMINDER;
 use crate::observe::health::{Health, Part};
 use crate::observe::metrics::Metrics;
 use crate::sync::lock;
 use crate::text::count::count;
-
-/// How often the log repeats what is wrong while messages are held.
-const REMINDER: Duration = Duration::from_secs(60);
-
-/// How often it repeats that while none is held.
-const IDLE_REMINDER: Duration = Duration::from_secs(300);
 
 /// Whether the dead-letter queue can be used. All clones are one: the broker thread looks at the queue when a session
 /// begins, the dead-letter thread whenever it publishes.
@@ -54,7 +49,7 @@ impl DeadLetterHealth {
     }
 
     /// It does not work, and `held` messages wait for it. Logged if it is news: the first time, another cause, a number
-    /// that has doubled or halved, all places taken; and again after a minute.
+    /// that has doubled or halved, all places taken; and again after ten minutes.
     pub fn failed(&self, cause: &impl Display, held: usize, now: Instant) {
         let mut state = lock(&self.0);
         let cause = cause.to_string();
@@ -105,9 +100,8 @@ impl State {
 
     fn is_news(&self, cause: &str, held: usize, now: Instant) -> bool {
         let Some(logged) = &self.failing else { return true };
-        let reminder = if held > 0 { REMINDER } else { IDLE_REMINDER };
         logged.logged_cause != cause
-            || now.saturating_duration_since(logged.logged_at) >= reminder
+            || now.saturating_duration_since(logged.logged_at) >= REMINDER
             || held >= 2 * logged.logged_held && held > 0
             || 2 * held <= logged.logged_held && logged.logged_held > 0
             || (held >= self.prefetch) != (logged.logged_held >= self.prefetch)
@@ -135,6 +129,8 @@ pub fn returned() {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn state() -> State {
@@ -146,15 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn it_is_logged_again_after_a_minute_or_when_the_number_changes_by_a_lot() {
+    fn it_is_logged_again_after_ten_minutes_or_when_the_number_changes_by_a_lot() {
         let mut state = state();
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         assert!(state.is_news("full", 1, start));
         state.failing = Some(logged(4, start));
         for (cause, held, seconds, news) in [
-            ("full", 4, 59, false),
-            ("full", 4, 60, true),
+            ("full", 4, 599, false),
+            ("full", 4, 600, true),
             ("full", 5, 1, false),
             ("full", 7, 1, false),
             ("full", 8, 1, true),
@@ -165,7 +161,7 @@ mod tests {
             assert_eq!(state.is_news(cause, held, after(seconds)), news, "{cause} {held} after {seconds} s");
         }
         state.failing = Some(logged(0, start));
-        assert!(state.is_news("full", 1, after(1)) && !state.is_news("full", 0, after(299)));
+        assert!(state.is_news("full", 1, after(1)) && !state.is_news("full", 0, after(599)));
         state.failing = Some(logged(15, start));
         assert!(state.is_news("full", 16, after(1)), "no place is left");
         state.failing = Some(logged(16, start));

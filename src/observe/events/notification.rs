@@ -9,7 +9,9 @@ use crate::domain::notification::Notification;
 use crate::domain::outcome::Counts;
 use crate::observe::events::fields::{log_about, seconds};
 use crate::observe::events::mail::how_to_retry;
+use crate::observe::events::pace::per_time;
 use crate::observe::metrics::Metrics;
+use crate::observe::progress::FanOutProgress;
 use crate::text::count::count;
 use crate::text::duration::at_most;
 
@@ -45,14 +47,26 @@ pub fn dry_run_forgotten(notification: &Notification, outcomes: u64) {
     );
 }
 
-/// A fan-out that takes long is still running.
-pub fn progress(notification: &Notification, counts: Counts) {
+/// How far a fan-out is that takes long. `counts` are those of the whole notification.
+pub fn progress(progress: &FanOutProgress, counts: Counts) {
+    let FanOutProgress { notification, done, total, rate, .. } = progress;
+    let left = progress.left();
     log_about!(
-        Level::Info, notification, sent = counts.sent, failed = counts.failed;
-        "notification {}: {} sent, {} failed so far",
+        Level::Info,
+        notification,
+        done = done,
+        total = total,
+        sent = counts.sent,
+        failed = counts.failed,
+        rate = (rate * 10.0).round() / 10.0,
+        seconds_left = left.map(|left| left.as_secs());
+        "notification {} ({notification}): {done}{} done ({} sent, {} failed), {}{}",
         notification.id,
+        total.map_or(String::new(), |total| format!(" of {total}")),
         counts.sent,
-        counts.failed
+        counts.failed,
+        per_time(*rate),
+        left.map_or(String::new(), |left| format!(", {} left", at_most(left)))
     );
 }
 
@@ -68,38 +82,59 @@ pub fn interrupted(notification: &Notification, counts: Counts) {
     );
 }
 
-/// Every participant has an outcome or is deferred. `counts` are those of this fan-out. Deferred mails are tried again for
-/// up to `deferred_for`.
-pub fn completed(
-    metrics: &Metrics,
-    notification: &Notification,
-    counts: Counts,
-    lasted: Duration,
-    deferred_for: Duration,
-) {
+/// What a fan-out has done that completes its notification.
+#[derive(Debug, Clone, Copy)]
+pub struct CompletedRun {
+    /// The outcomes of earlier fan-outs.
+    pub before: Counts,
+    /// Those of this one.
+    pub counts: Counts,
+    /// How long it took.
+    pub lasted: Duration,
+    /// For so long, deferred mails are tried again.
+    pub deferred_for: Duration,
+}
+
+/// Every participant has an outcome or is deferred.
+pub fn completed(metrics: &Metrics, notification: &Notification, run: &CompletedRun) {
     metrics.completed.inc();
-    let Counts { sent, dry_run, failed, skipped, deferred, .. } = counts;
+    let whole = run.before + run.counts;
+    let resumed = run.before.total() > 0;
+    let run_only = |number: u64| resumed.then_some(number);
     log_about!(
         Level::Info,
         notification,
-        sent = sent,
-        failed = failed,
-        skipped = skipped,
-        deferred = deferred,
-        dry_run = dry_run > 0,
-        seconds = seconds(lasted);
-        "notification {} ({notification}) completed: {sent} sent{}, {failed} failed, {skipped} skipped{} in {:.1} s{}{}",
+        sent = whole.sent,
+        failed = whole.failed,
+        skipped = whole.skipped,
+        deferred = whole.deferred,
+        dry_run = whole.dry_run > 0,
+        seconds = seconds(run.lasted),
+        run_sent = run_only(run.counts.sent),
+        run_failed = run_only(run.counts.failed),
+        run_skipped = run_only(run.counts.skipped),
+        run_deferred = run_only(run.counts.deferred);
+        "notification {} ({notification}) completed: {}{} in {:.1} s{}{}",
         notification.id,
-        if dry_run > 0 { " (dry-run mode: NO MAIL WAS SENT)" } else { "" },
-        if deferred > 0 { format!(", {deferred} deferred") } else { String::new() },
-        lasted.as_secs_f64(),
-        if deferred > 0 {
-            format!("; deferred mails are tried again for up to {}", at_most(deferred_for))
+        outcomes(whole),
+        if resumed { format!("; since it was resumed: {}", outcomes(run.counts)) } else { String::new() },
+        run.lasted.as_secs_f64(),
+        if whole.deferred > 0 {
+            format!("; deferred mails are tried again for up to {}", at_most(run.deferred_for))
         } else {
             String::new()
         },
-        how_to_retry(notification.id, counts)
+        how_to_retry(notification.id, whole)
     );
+}
+
+fn outcomes(counts: Counts) -> String {
+    let Counts { sent, dry_run, failed, skipped, deferred, .. } = counts;
+    format!(
+        "{sent} sent{}, {failed} failed, {skipped} skipped{}",
+        if dry_run > 0 { " (dry-run mode: NO MAIL WAS SENT)" } else { "" },
+        if deferred > 0 { format!(", {deferred} deferred") } else { String::new() },
+    )
 }
 
 /// A notification was completed, and no participant was found.

@@ -44,15 +44,20 @@ pub fn as_fast_as_before() {
     log::info!("the relay does not ask for fewer mails any more; sending is as fast as before");
 }
 
-/// The relay has throttled every mail for `lasted`. `first`: it is told for the first time.
-pub fn accepts_none(monitor: &Monitor, lasted: Duration, detail: &str, first: bool) {
+/// The relay has throttled every mail for `lasted`. `told_lately`: the log has said so in the last ten minutes.
+pub fn accepts_none(monitor: &Monitor, lasted: Duration, detail: &str, told_lately: bool) {
     let minutes = lasted.as_secs() / 60;
     let problem = format!(
         "has accepted no mail for {minutes} minutes, and asks for fewer each time; one mail is tried from time to time; \
          nothing is lost. Perhaps a quota is used up, or it does not like the name in EHLO (SMTP_HELO_NAME); it said: {detail}"
     );
-    if first {
-        log::warn!(detail = detail, seconds = lasted.as_secs(); "the relay {problem}");
+    if !told_lately {
+        let waiting = monitor.fan_outs.describe_waiting();
+        let waiting = waiting.map_or(String::new(), |mails| format!("; {mails} wait"));
+        log::warn!(
+            detail = detail, seconds = lasted.as_secs(), waiting_mails = monitor.fan_outs.waiting_mails();
+            "the relay {problem}{waiting}"
+        );
     }
     monitor.health.set_problem(Part::Relay, problem);
 }
@@ -73,7 +78,7 @@ pub fn changed(monitor: &Monitor, limit: Option<&PaceLimit<'_>>) {
 }
 
 /// `48 a second`, `29 a minute`, `20 an hour`.
-fn per_time(per_second: f64) -> String {
+pub(super) fn per_time(per_second: f64) -> String {
     let per_minute = per_second * 60.0;
     if per_second >= 9.5 {
         format!("{per_second:.0} a second")

@@ -2,15 +2,13 @@
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::observe::events::REMINDER;
 use crate::observe::health::{Health, Monitor, Part};
 use crate::observe::metrics::Metrics;
 use crate::sync::lock;
 use crate::text::count::count;
-
-/// How often the log repeats what is wrong.
-const REMINDER: Duration = Duration::from_secs(60);
 
 /// Whether replies and events can be published.
 #[derive(Debug, Clone)]
@@ -29,7 +27,7 @@ impl PublicationHealth {
         Self { health, metrics, logged: Arc::default() }
     }
 
-    /// Publishing fails, and `waiting` publications wait for it. Logged the first time, for another cause, and again after a minute.
+    /// Publishing fails, and `waiting` publications wait for it. Logged the first time, for another cause, and again after ten minutes.
     pub fn failed(&self, cause: &impl Display, waiting: usize) {
         let cause = cause.to_string();
         let text = format!("cannot publish replies and events: {cause}");

@@ -72,7 +72,7 @@ pub fn down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     match problem.symptom {
         RelaySymptom::Down => log::warn!(
             detail = problem.words.detail;
-            "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost",
+            "the relay does not work: {}; sending is paused until a probe succeeds; nothing is lost. Find the cause with: fanmail check",
             problem.words.detail
         ),
         RelaySymptom::RefusesEveryone => log::warn!(
@@ -94,16 +94,17 @@ pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
 pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
     let state = match problem.symptom {
-        RelaySymptom::Down => "has not worked",
-        RelaySymptom::RefusesEveryone => "has refused everyone",
+        RelaySymptom::Down => format!("is still {}", problem.describe(Utc::now())),
+        RelaySymptom::RefusesEveryone => format!("still {}", problem.describe(Utc::now())),
     };
+    let waiting = monitor.fan_outs.describe_waiting();
     log::warn!(
-        seconds = problem.lasted.as_secs(), probes = problem.failed_probes, detail = problem.words.detail;
-        "the relay {state} for {} minutes ({} failed): {}; see how many mails wait with: fanmail status{}",
-        problem.lasted.as_secs() / 60,
-        count(problem.failed_probes.into(), "probe"),
-        problem.words.detail,
-        problem.advice()
+        seconds = problem.lasted.as_secs(),
+        probes = problem.failed_probes,
+        detail = problem.words.detail,
+        waiting_mails = monitor.fan_outs.waiting_mails();
+        "the relay {state}; {}nothing is lost. See: fanmail status",
+        waiting.map_or(String::new(), |waiting| format!("{waiting} wait, "))
     );
 }
 

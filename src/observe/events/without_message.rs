@@ -5,6 +5,7 @@ use log::Level;
 use crate::domain::ids::NotificationId;
 use crate::domain::notification::Notification;
 use crate::observe::events::fields::log_about;
+use crate::process_id;
 
 /// Its event is gone. No dead letter tells of it.
 pub fn abandoned(notification: &Notification, reason: &str) {
@@ -28,11 +29,12 @@ pub fn vanished(notification: &Notification) {
 
 /// Its worker has exited or is silent, and this one goes on with it.
 pub fn resumed(notification: &Notification, owner: Option<&str>) {
-    let from = owner.map(|name| format!(" of the worker {name}")).unwrap_or_default();
+    let worker = owner.map(process_id::display_name);
     log_about!(
-        Level::Info, notification, other_worker = owner;
-        "notification {} ({notification}) is resumed{from}; no message carries it",
-        notification.id
+        Level::Info, notification, other_worker = worker;
+        "notification {} ({notification}), which no message carries, is taken over{}",
+        notification.id,
+        worker.map_or(String::new(), |worker| format!(" from worker {worker}, which has exited or is silent"))
     );
 }
 

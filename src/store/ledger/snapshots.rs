@@ -222,7 +222,7 @@ fn earlier(event_id: EventId, (id, kind, audience, end, json): Columns) -> Optio
     let read = |json: String| match EventSnapshot::read(&json) {
         Ok(snapshot) => Some(snapshot),
         Err(error) => {
-            log::debug!("notification {id}: its snapshot cannot be read: {error}");
+            log::debug!(notification = id; "notification {id}: its snapshot cannot be read: {error}");
             None
         }
     };

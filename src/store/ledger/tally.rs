@@ -18,6 +18,7 @@ use crate::store::schema::{deferrals, deliveries, notifications, participants};
 use crate::store::source::event_keys::{AppEvent, of_event};
 use crate::store::source::keys::ParticipantKeys;
 
+mod audience;
 mod outcomes;
 
 impl Store {

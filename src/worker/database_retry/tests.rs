@@ -1,6 +1,7 @@
 //! Queries that fail, hang and recover, without a database.
 
 use super::*;
+use crate::observe::logging::capture::lines_of;
 use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -112,4 +113,27 @@ fn a_shutdown_ends_a_query_but_not_an_uninterruptible_one() {
         if tries < 2 { Err(failure()) } else { Ok(tries) }
     });
     assert_eq!(result, 2);
+}
+
+#[test]
+fn the_log_tells_of_an_outage_at_once_again_after_a_while_and_at_its_end() {
+    let (database_retry, _handle) = database_retry();
+    let lines = lines_of(|| {
+        database_retry
+            .until_ok(|| {
+                for log_interval in [HOUR, HOUR, Duration::ZERO, HOUR] {
+                    database_retry.check_unanswered(Duration::ZERO, log_interval);
+                }
+                Ok(())
+            })
+            .unwrap();
+    });
+    let [first, reminder, end] = &lines[..] else { panic!("{lines:?}") };
+    assert!(first.starts_with("ERROR database: no answer for 0 s; nothing is acked or lost"), "{first}");
+    assert!(
+        reminder.starts_with("WARN database: no answer for 0 s; the database has not worked since ")
+            && reminder.ends_with(": 1 call waits, next attempt within 10 s; nothing is acked or lost"),
+        "{reminder}"
+    );
+    assert_eq!(end, "INFO the database works again, after 0 s");
 }

@@ -45,7 +45,11 @@ pub(super) fn sweep_notification(context: &Context, record: &NotificationRecord)
         Ok(_) | Err(Halt::Stopping | Halt::Unreadable(_)) => {}
         Err(Halt::Superseded(newer)) => {
             let closed = superseding::close(context, &notification, &held, newer);
-            log::debug!("notification {}: its deferred mails are superseded: {closed:?}", notification.id);
+            log::debug!(
+                notification = notification.id;
+                "notification {}: its deferred mails are superseded: {closed:?}",
+                notification.id
+            );
         }
         Err(Halt::TakenOver) => tell_of_lost_lease(context, record),
     }
@@ -57,7 +61,11 @@ fn tell_of_lost_lease(context: &Context, record: &NotificationRecord) {
         Ok(true) => events::deferrals::sweep_vanished(&record.notification),
         Ok(false) => events::deferrals::sweep_taken_over(&record.notification),
         Err(stopped) => {
-            log::debug!("notification {}: its lease is lost; {stopped:?}", record.notification.id);
+            log::debug!(
+                notification = record.notification.id;
+                "notification {}: its lease is lost; {stopped:?}",
+                record.notification.id
+            );
         }
     }
 }

@@ -127,7 +127,7 @@ impl Pace {
             logged_at: None,
             shown_at: None,
             none_accepted_since: None,
-            is_problem: false,
+            problem_told_at: None,
         };
         Self { summary: AtomicU64::new(state.summary()), state: Mutex::new(state), monitor }
     }
@@ -249,11 +249,16 @@ impl Pace {
         let lasted = state.none_accepted_since.map(|since| now.saturating_duration_since(since));
         let lasted = lasted.filter(|lasted| *lasted >= MAX_TIME_WITHOUT_MAIL);
         if let Some(lasted) = lasted {
-            events::pace::accepts_none(&self.monitor, lasted, &state.detail, !state.is_problem);
-        } else if state.is_problem {
+            let told_lately = state
+                .problem_told_at
+                .is_some_and(|told_at| now.saturating_duration_since(told_at) < events::REMINDER);
+            events::pace::accepts_none(&self.monitor, lasted, &state.detail, told_lately);
+            if !told_lately {
+                state.problem_told_at = Some(now);
+            }
+        } else if state.problem_told_at.take().is_some() {
             events::pace::accepts_again(&self.monitor);
         }
-        state.is_problem = lasted.is_some();
     }
 
     /// What the lanes read without the lock.

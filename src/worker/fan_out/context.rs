@@ -12,6 +12,7 @@ use crate::domain::notification::Notification;
 use crate::observe::events;
 use crate::observe::events::routes::ToldKeys;
 use crate::observe::metrics::Metrics;
+use crate::observe::progress::FanOuts;
 use crate::routes::Routes;
 use crate::routes::decoder::Decoder;
 use crate::shutdown::Shutdown;
@@ -74,6 +75,8 @@ pub struct Context {
     pub dummy: bool,
     /// Counters of the process.
     pub metrics: Arc<Metrics>,
+    /// How far the fan-outs of this process are.
+    pub fan_outs: FanOuts,
     /// Wakes the sweep of notifications that are set aside: there is one more.
     pub set_aside: (Sender<()>, Receiver<()>),
     /// Tells other programs what became of notifications, if they are to be told.

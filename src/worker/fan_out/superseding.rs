@@ -159,7 +159,11 @@ fn take_and_close(
             Ok(true)
         }
         Err(Halt::Unreadable(what)) => {
-            log::debug!("notification {} is not closed: {what}", record.notification.id);
+            log::debug!(
+                notification = record.notification.id;
+                "notification {} is not closed: {what}",
+                record.notification.id
+            );
             Ok(false)
         }
         Err(Halt::Stopping) => Err(Halt::Stopping),

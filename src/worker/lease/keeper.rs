@@ -158,7 +158,11 @@ impl Leases {
         if self.releases.send(Release { lease, released: sender }).is_err()
             || released.recv_timeout(RELEASE_TIMEOUT).is_err()
         {
-            log::debug!("notification {}: its lease is not released, and expires", lease.notification_id);
+            log::debug!(
+                notification = lease.notification_id;
+                "notification {}: its lease is not released, and expires",
+                lease.notification_id
+            );
         }
     }
 
@@ -237,7 +241,11 @@ impl LeaseKeeper {
         }
         for Release { lease, released } in releases {
             if released.send(()).is_err() {
-                log::debug!("notification {}: its lease was released late", lease.notification_id);
+                log::debug!(
+                    notification = lease.notification_id;
+                    "notification {}: its lease was released late",
+                    lease.notification_id
+                );
             }
         }
     }

@@ -14,7 +14,10 @@ pub(super) fn suppressions(store: &Store, addresses: &[String]) -> Vec<NewSuppre
     let key = match store.address_key() {
         Ok(key) => key,
         Err(error) => {
-            log::warn!("{} refused addresses are not suppressed: {error}", addresses.len());
+            log::warn!(
+                "{} refused addresses are not suppressed: {error}; each is when the relay refuses it again",
+                addresses.len()
+            );
             return Vec::new();
         }
     };
@@ -36,6 +39,9 @@ pub(super) fn suppressions(store: &Store, addresses: &[String]) -> Vec<NewSuppre
 /// Adds them by themselves, after a batch that has failed. That is tried once: an address that is mailed again is refused again.
 pub(super) fn add(store: &Store, suppressions: &[NewSuppression]) {
     if let Err(error) = store.add_suppressions(suppressions) {
-        log::warn!("{} refused addresses are not suppressed: {error}", suppressions.len());
+        log::warn!(
+            "{} refused addresses are not suppressed: {error}; each is when the relay refuses it again",
+            suppressions.len()
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::email::security::Security;
+use crate::domain::ids::NotificationId;
 use crate::domain::outcome::Permanence;
 
 mod capabilities;
@@ -110,6 +111,7 @@ fn latin1(line: &str) -> Vec<u8> {
 
 fn mail(to: &str) -> Mail {
     Mail {
+        notification_id: NotificationId(1),
         envelope_from: "events@example.com".into(),
         to: to.to_owned(),
         message_id: format!("<{to}>"),

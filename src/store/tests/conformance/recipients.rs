@@ -151,6 +151,7 @@ pub fn the_tally_of_a_list_adds_up_at_every_stage(store: &Store) {
     let tally = || store.tally(&notification).unwrap();
     let pending = |participants, pending| Tally { participants, pending, ..Tally::default() };
     assert_eq!(tally(), pending(4, 4));
+    assert_eq!(store.count_audience(&notification).unwrap(), Some(5), "one has two rows");
     append(store, lease, 0, &["a", "b"], None);
     assert_eq!(tally(), pending(4, 4));
     record_under(store, &notification, lease, &[1]);

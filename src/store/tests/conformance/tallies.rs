@@ -19,6 +19,8 @@ pub fn a_tally_adds_up_at_every_stage(store: &Store) {
     expected = Tally { deferred: 1, pending: 0, ..expected };
     assert_eq!(store.tally(&notification).unwrap(), expected);
     assert!(expected.adds_up());
+    add_people(store, EVENT, 1);
+    assert_eq!(store.count_audience(&notification).unwrap(), Some(5));
 }
 
 fn defer(store: &Store, notification: &Notification, ids: impl IntoIterator<Item = i64>) {

@@ -24,9 +24,6 @@ pub const MAX_REFUSED_PEOPLE: usize = 20;
 /// are lanes refuses several of them at the same moment, again and again.
 pub const SUCCESS_GRACE: Duration = Duration::from_secs(2);
 
-/// How often the log repeats that the relay is still down.
-const LOG_INTERVAL: Duration = Duration::from_secs(5 * 60);
-
 /// Names a mail: its notification and its participant.
 pub type MailKey = (NotificationId, ParticipantId);
 
@@ -246,7 +243,7 @@ impl BreakerState {
         outage.probed_at = now;
         let pause = self.probes.pause(outage.probes + 1, jitter);
         let problem = outage.problem(now, pause, symptom, words);
-        if now - outage.last_logged < LOG_INTERVAL {
+        if now - outage.last_logged < events::REMINDER {
             events::relay::probe_failed(monitor, &problem);
         } else {
             outage.last_logged = now;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::domain::ids::{NotificationId, ParticipantId};
+use crate::observe::events::REMINDER;
+use crate::observe::logging::capture::lines_of;
 use crate::shutdown::shutdown_pair;
 use crate::worker::delivery::breaker::state::{MAX_FAILURES, SUCCESS_GRACE};
 
@@ -201,4 +203,28 @@ fn a_lane_rests_while_it_is_closed_and_returns_for_the_probe_when_it_is_open() {
     drop(handle);
     breaker.rest(9, &shutdown);
     assert!(now.elapsed() < Duration::from_secs(10), "neither took the minute");
+}
+
+#[test]
+fn the_log_tells_of_an_outage_at_once_again_every_ten_minutes_and_at_its_end() {
+    let start = Instant::now();
+    let mut breaker = None;
+    let lines = lines_of(|| breaker = Some(opened(start)));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let (breaker, mut now) = (breaker.unwrap(), start);
+    let mut told = Vec::new();
+    while now < start + 3 * REMINDER {
+        now += PROBES.cap * 6 / 5;
+        let lines = lines_of(|| probe_fails(&breaker, now));
+        told.extend(lines.into_iter().map(|line| (now - start, line)));
+    }
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (nth, (at, line)) in (1..).zip(&told) {
+        assert!(*at >= nth * REMINDER, "{told:?}");
+        assert!(line.starts_with("WARN the relay is still down since "), "{line}");
+        assert!(line.contains(" probes failed, next attempt after "), "{line}");
+        assert!(line.ends_with(": refused; nothing is lost. See: fanmail status"), "{line}");
+    }
+    let lines = lines_of(|| works_at(&breaker, now));
+    assert_eq!(lines, [format!("INFO the relay works again after {} s", (now - start).as_secs())]);
 }

@@ -26,7 +26,8 @@ pub(super) struct PaceState {
     pub shown_at: Option<Instant>,
     /// The first throttled mail since the relay last accepted one.
     pub none_accepted_since: Option<Instant>,
-    pub is_problem: bool,
+    /// When the log last said that the relay accepts no mail; `None` while it accepts some.
+    pub problem_told_at: Option<Instant>,
 }
 
 impl PaceState {

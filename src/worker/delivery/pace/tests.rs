@@ -135,7 +135,7 @@ fn operators_see_what_the_relay_asks_for() {
     let (_trigger, shutdown) = shutdown_pair();
     let pace = pace(None);
     acquire(&pace, &shutdown).unwrap().throttled(&throttling(None), 100);
-    let Monitor { health, metrics } = &pace.monitor;
+    let Monitor { health, metrics, .. } = &pace.monitor;
     assert!(health.notes().starts_with("note: relay: asks for fewer mails: "), "{}", health.notes());
     assert!(health.notes().contains(DETAIL) && health.problems().is_empty(), "{}", health.notes());
     assert!(metrics.pace_per_second.get() > 0.0);
