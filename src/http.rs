@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 
 use crate::http::probes::Probes;
 use crate::http::respond::text;
+use crate::http::status_page::StatusPage;
 use crate::http::unsubscribe::Unsubscribing;
 use crate::http::webhooks::Webhooks;
 
@@ -17,6 +18,7 @@ mod rate_limit;
 pub mod readiness;
 mod respond;
 pub mod server;
+pub mod status_page;
 pub mod unsubscribe;
 pub mod webhooks;
 
@@ -30,9 +32,14 @@ pub struct Routes {
 
 /// All routes. Without links that unsubscribe there is no page for them, and without a provider there are no webhooks.
 #[must_use]
-pub fn routes(probes: Probes, unsubscribing: Option<Unsubscribing>, webhooks: Option<Webhooks>) -> Routes {
-    let mut paths = vec!["/livez", "/readyz", "/healthz", "/metrics"];
-    let mut router = probes::routes(probes);
+pub fn routes(
+    probes: Probes,
+    status_page: StatusPage,
+    unsubscribing: Option<Unsubscribing>,
+    webhooks: Option<Webhooks>,
+) -> Routes {
+    let mut paths = vec!["/", "/api/", "/livez", "/readyz", "/healthz", "/metrics"];
+    let mut router = probes::routes(probes).merge(status_page.routes());
     if let Some(unsubscribing) = unsubscribing {
         paths.push("/unsubscribe/");
         router = router.merge(unsubscribing.routes());

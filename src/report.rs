@@ -9,7 +9,9 @@ pub(crate) mod naming;
 pub mod notifications;
 pub mod outbox;
 pub mod overview;
+pub mod progress;
 pub mod table;
+pub mod verdict;
 pub mod workers;
 
 /// Most things that are named one by one: a long list would hide the rest.

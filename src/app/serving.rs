@@ -12,6 +12,7 @@ use crate::http::database::RequestDatabase;
 use crate::http::probes::Probes;
 use crate::http::readiness::Readiness;
 use crate::http::server::{self, HttpServer};
+use crate::http::status_page::StatusPage;
 use crate::http::unsubscribe::Unsubscribing;
 use crate::http::webhooks::Webhooks;
 use crate::observe::events;
@@ -51,7 +52,10 @@ impl Runtime {
         if config.http.is_exposed() && config.http.tokens.is_empty() {
             events::http::closed(addr);
         }
-        let routes = http::routes(Probes { monitor, readiness, access }, unsubscribing, webhooks);
+        let silence = config.worker.silence_limit();
+        let status_page = StatusPage::new(monitor.clone(), access.clone(), database.clone(), silence)?;
+        let probes = Probes { monitor, readiness, access };
+        let routes = http::routes(probes, status_page, unsubscribing, webhooks);
         Ok(Some(server::serve(addr, &routes.paths, routes.router)?))
     }
 }

@@ -35,7 +35,7 @@ use crate::worker::set_aside_sweep;
 /// Run the worker: consume notifications until stopped
 ///
 /// Needs the database and the broker, and waits for each of them if it is not available. Needs the SMTP relay
-/// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it answers probes and Prometheus (docs/http.md). Several workers may share a
+/// unless EMAIL_DUMMY_MODE is True. With HTTP_ADDR set, it serves a status page, probes and metrics (docs/http.md). Several workers may share a
 /// queue and a database.
 ///
 /// With ROUTES_FILE, messages with any payload are mailed by their routing keys (docs/publishing.md).

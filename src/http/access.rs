@@ -2,18 +2,26 @@
 //! who show it: programs in the header `Authorization`, people by a [`Session`]. Pages for everybody, such as those that unsubscribe, do
 //! not ask here.
 
+pub mod session;
+
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use url::form_urlencoded;
 
 use crate::config::http::HttpConfig;
 use crate::config::secret::Secret;
 use crate::hmac::{HmacKey, are_equal};
+use crate::http::access::session::{Session, end_cookie, is_of_own_page};
+
+/// Where people sign in.
+pub const SIGN_IN: &str = "/sign-in";
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -36,6 +44,8 @@ pub enum Visitor {
     Local,
     /// A program that has shown the token.
     Program,
+    /// A person who has signed in.
+    Person(Session),
 }
 
 /// Why somebody does not get what is asked for.
@@ -83,7 +93,40 @@ impl Access {
         if bearer.is_some_and(|shown| self.is_token(shown)) {
             return Ok(Visitor::Program);
         }
-        Err(Refusal::NoToken)
+        let session = Session::of(&self.tokens, headers, SystemTime::now());
+        session.map(Visitor::Person).ok_or(Refusal::NoToken)
+    }
+
+    /// Whether there is nothing to sign in with.
+    #[must_use]
+    pub fn has_no_sign_in(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// The header `Set-Cookie` for somebody who shows a token; `None` if it is none.
+    #[must_use]
+    pub fn sign_in(&self, shown: &str, headers: &HeaderMap) -> Option<String> {
+        let over_tls = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
+        let session = self.is_token(shown).then(|| Session::begin(&self.tokens, SystemTime::now()))??;
+        Some(session.set_cookie(&self.tokens, over_tls))
+    }
+
+    /// The header `Set-Cookie` for somebody who leaves.
+    #[must_use]
+    pub fn sign_out(&self) -> String {
+        end_cookie(&self.tokens)
+    }
+
+    /// What a form of this session has in a hidden field that posts to `path`.
+    #[must_use]
+    pub fn form_seal(&self, session: &Session, path: &str) -> Option<String> {
+        session.form_seal(&self.tokens, path)
+    }
+
+    /// Whether a form was posted to `path` by a page that this session has got from here.
+    #[must_use]
+    pub fn accepts_form(&self, session: &Session, path: &str, seal: &str, headers: &HeaderMap) -> bool {
+        is_of_own_page(headers) && session.has_sealed(&self.tokens, path, seal)
     }
 
     /// Whether the reasons of a problem may be told, and not only that there is one.
@@ -116,8 +159,19 @@ async fn guard(access: &Access, from: From, mut request: Request, next: Next) ->
             request.extensions_mut().insert(visitor);
             next.run(request).await
         }
+        Err(Refusal::NoToken) if from == From::ThisMachine && is_read_by_a_person(&request) => {
+            let next = request.uri().path();
+            let query: String =
+                form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+            Redirect::to(&format!("{SIGN_IN}?{query}")).into_response()
+        }
         Err(refusal) => refusal.into_response(),
     }
+}
+
+fn is_read_by_a_person(request: &Request) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    [Method::GET, Method::HEAD].contains(request.method()) && accept.contains("text/html")
 }
 
 impl Refusal {

@@ -88,6 +88,34 @@ impl Workers {
         parts.concat()
     }
 
+    /// The problems of running workers other than `this`, each with the worker.
+    #[must_use]
+    pub fn problems_of_others(&self, this: &str) -> Vec<(String, String)> {
+        self.of_others(this, |line| &line.problems)
+    }
+
+    /// Their notes.
+    #[must_use]
+    pub fn notes_of_others(&self, this: &str) -> Vec<(String, String)> {
+        let notes = self.of_others(this, |line| &line.notes);
+        notes
+            .into_iter()
+            .map(|(worker, note)| (worker, note.trim_start_matches(NOTE_PREFIX).to_owned()))
+            .collect()
+    }
+
+    fn of_others(&self, this: &str, told: fn(&WorkerLine) -> &Vec<String>) -> Vec<(String, String)> {
+        let others = self.0.iter().filter(|line| line.state == WorkerState::Running && line.worker != this);
+        others.flat_map(|line| told(line).iter().map(|said| (line.worker.clone(), said.clone()))).collect()
+    }
+
+    /// A sentence for each worker that may be frozen.
+    #[must_use]
+    pub fn silent(&self) -> Vec<String> {
+        let silent = self.0.iter().filter(|line| line.state == WorkerState::Silent);
+        silent.map(|line| line.to_text().lines().next().unwrap_or_default().to_owned()).collect()
+    }
+
     /// For programs.
     #[must_use]
     pub fn to_json(&self) -> Vec<JsonWorker<'_>> {

@@ -13,6 +13,7 @@ use crate::http::access::Access;
 use crate::http::database::RequestDatabase;
 use crate::http::probes::Probes;
 use crate::http::readiness::Readiness;
+use crate::http::status_page::StatusPage;
 use crate::http::{self, Routes};
 use crate::observe::health::{Monitor, Part};
 
@@ -30,10 +31,11 @@ fn start_at(addr: &str, token: Option<&str>) -> (HttpServer, Monitor) {
     let (monitor, database) = (Monitor::default(), RequestDatabase::default());
     let tokens = token.map(|token| Secret::new(token.to_owned())).into_iter().collect();
     let access = Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens });
-    let readiness = Readiness::new(monitor.health.clone(), database, true, true);
+    let readiness = Readiness::new(monitor.health.clone(), database.clone(), true, true);
+    let page = StatusPage::new(monitor.clone(), access.clone(), database, Duration::from_secs(60)).unwrap();
     let Routes { router, paths } =
-        http::routes(Probes { monitor: monitor.clone(), readiness, access }, None, None);
-    assert_eq!(paths, "/livez, /readyz, /healthz and /metrics");
+        http::routes(Probes { monitor: monitor.clone(), readiness, access }, page, None, None);
+    assert_eq!(paths, "/, /api/, /livez, /readyz, /healthz and /metrics");
     (start_with(router), monitor)
 }
 
@@ -98,10 +100,11 @@ fn metrics_are_current_and_anything_else_is_refused() {
     assert!(response.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{response}");
     assert!(response.contains("\r\nAllow: GET,HEAD\r\n"), "{response}");
     assert!(response.ends_with("\r\n\r\nonly GET is allowed\n"), "{response}");
-    let response = send(&server, "GET / HTTP/1.1\r\n\r\n");
+    let response = send(&server, "GET /x HTTP/1.1\r\n\r\n");
     assert!(response.starts_with("HTTP/1.1 404 Not Found\r\n"), "{response}");
     assert!(
-        response.ends_with("\r\n\r\nnot found; available: /livez, /readyz, /healthz and /metrics\n"),
+        response
+            .ends_with("\r\n\r\nnot found; available: /, /api/, /livez, /readyz, /healthz and /metrics\n"),
         "{response}"
     );
     for request in ["GET\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", "\u{fffd}\r\n\r\n"] {

@@ -1,0 +1,106 @@
+//! `/api/`: the status for programs. The keys are those of `--format json`.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use crate::http::database::Unavailable;
+use crate::http::respond::{json, text};
+use crate::http::status_page::StatusPage;
+use crate::http::status_page::notification::{read_id, unknown};
+use crate::http::status_page::view::ProcessView;
+use crate::report::failures::group::FailureGroup;
+use crate::report::notifications::{JsonNotification, NotificationLine};
+use crate::report::progress::Progress;
+use crate::report::verdict::Verdict;
+use crate::report::workers::JsonWorker;
+use crate::text::timestamp::rfc3339;
+
+pub(super) fn routes() -> Router<StatusPage> {
+    Router::new()
+        .route("/api/status", get(status))
+        .route("/api/notifications", get(notifications))
+        .route("/api/notifications/{id}", get(notification))
+        .route("/api/workers", get(workers))
+        .route("/api/failures", get(failures))
+}
+
+/// Everything. Programs rely on these keys.
+#[derive(Serialize)]
+struct JsonStatus<'a> {
+    read_at: String,
+    verdict: Verdict,
+    this_worker: ProcessView,
+    workers: Vec<JsonWorker<'a>>,
+    running: &'a [Progress],
+    notifications: Vec<JsonNotification<'a>>,
+    hidden: u64,
+}
+
+/// One notification. Programs rely on these keys.
+#[derive(Serialize)]
+struct JsonOne<'a> {
+    #[serde(flatten)]
+    notification: JsonNotification<'a>,
+    running: Option<Progress>,
+    failures: &'a [FailureGroup],
+}
+
+async fn status(State(StatusPage { inner }): State<StatusPage>) -> Response {
+    let snapshot = match inner.reader.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(Unavailable) => return unavailable(),
+    };
+    let status = JsonStatus {
+        read_at: rfc3339(snapshot.at),
+        verdict: inner.verdict(&snapshot),
+        this_worker: ProcessView::new(&inner.monitor.metrics),
+        workers: snapshot.overview.workers.to_json(),
+        running: &snapshot.progress,
+        notifications: snapshot.overview.lines.iter().map(NotificationLine::to_json).collect(),
+        hidden: snapshot.overview.hidden,
+    };
+    json(StatusCode::OK, &status)
+}
+
+async fn notifications(State(StatusPage { inner }): State<StatusPage>) -> Response {
+    match inner.reader.snapshot().await {
+        Ok(snapshot) => {
+            let list: Vec<_> = snapshot.overview.lines.iter().map(NotificationLine::to_json).collect();
+            json(StatusCode::OK, &list)
+        }
+        Err(Unavailable) => unavailable(),
+    }
+}
+
+async fn workers(State(StatusPage { inner }): State<StatusPage>) -> Response {
+    match inner.reader.snapshot().await {
+        Ok(snapshot) => json(StatusCode::OK, &snapshot.overview.workers.to_json()),
+        Err(Unavailable) => unavailable(),
+    }
+}
+
+async fn failures(State(StatusPage { inner }): State<StatusPage>) -> Response {
+    match inner.reader.snapshot().await {
+        Ok(snapshot) => json(StatusCode::OK, &*inner.failures(&snapshot.overview.lines).await),
+        Err(Unavailable) => unavailable(),
+    }
+}
+
+async fn notification(State(StatusPage { inner }): State<StatusPage>, Path(id): Path<String>) -> Response {
+    let Some(key) = read_id(&id) else { return unknown(&id) };
+    let Ok(found) = inner.reader.notification(key).await else { return unavailable() };
+    let Some(found) = found.as_ref() else { return unknown(&id) };
+    let failures = inner.failures(std::slice::from_ref(&found.line)).await;
+    let one = JsonOne { notification: found.line.to_json(), running: found.progress, failures: &failures };
+    json(StatusCode::OK, &one)
+}
+
+fn unavailable() -> Response {
+    let why = text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or is not open yet\n");
+    ([(RETRY_AFTER, "5")], why).into_response()
+}
