@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::{ColorChoice, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::bounces::BouncesArgs;
 use crate::commands::check::CheckArgs;
+use crate::commands::completions::CompletionsArgs;
+use crate::commands::config::ConfigCommand;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::import::ImportArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::person::PersonCommand;
 use crate::commands::preview::PreviewArgs;
 use crate::commands::publish::arguments::PublishArgs;
@@ -20,8 +23,8 @@ use crate::commands::suppressions::SuppressionsCommand;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    bounces, check, dead_letters, import, migrate, person, preview, publish, purge, retry, seed, send_test,
-    status, suppressions, templates, worker,
+    bounces, check, completions, config, dead_letters, import, man, migrate, person, preview, publish, purge,
+    retry, seed, send_test, status, suppressions, templates, worker,
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -29,17 +32,17 @@ use crate::version;
 
 /// Mails every participant of an event once.
 ///
-/// fanmail consumes small notifications, such as {"type":"UPDATED","event_id":123}, from a RabbitMQ or
-/// LavinMQ queue. For each one it reads the participants of the event from a database and sends each
-/// participant one mail. It is configured with environment variables, or with a file named .env in the
-/// current directory; .env.example explains every variable.
+/// fanmail consumes small notifications, such as {"type":"UPDATED","event_id":123}, from a RabbitMQ or LavinMQ queue. For each one it reads
+/// the participants of the event from a database and sends each participant one mail.
+///
+/// It is configured with environment variables, or with a file named .env in the current directory. `fanmail config init` writes one that
+/// explains every variable.
 #[derive(Debug, Parser)]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 #[command(
     version,
     long_version = version::describe(),
     max_term_width = 100,
-    verbatim_doc_comment,
     after_help = "\
 Try it without sending mail (EMAIL_DUMMY_MODE is True by default):
   fanmail seed --event 123
@@ -92,7 +95,7 @@ Examples:
         #[command(subcommand)]
         command: TemplatesCommand,
     },
-    /// Keep the list of addresses that get no mail: add, remove, list, import, export
+    /// Keep the list of addresses that get no mail
     ///
     /// Holds for running workers from the next page of recipients on. Cancellations are mailed all the same, unless the scope is everything.
     #[command(after_help = suppressions::EXAMPLES)]
@@ -115,6 +118,38 @@ Examples:
         #[command(subcommand)]
         command: DeadLettersCommand,
     },
+    #[command(flatten)]
+    Setup(SetupCommand),
+}
+
+/// The verbs that work without a configuration, or with one that is wrong.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[expect(missing_docs, reason = "clap takes the documentation of some verbs from their arguments")]
+pub enum SetupCommand {
+    /// Show the configuration in effect, or write a first .env
+    #[command(after_help = config::EXAMPLES)]
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+impl SetupCommand {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// What it could not do, and why.
+    pub fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Config { command } => config::run(command),
+            Self::Completions(args) => completions::run(args, Cli::command()),
+            Self::Man(args) => man::run(args, Cli::command()),
+        }
+    }
 }
 
 impl Command {
@@ -153,6 +188,10 @@ impl Cli {
             Command::Person { command } => person::run(command, config),
             Command::Templates { command } => templates::run(command, config),
             Command::DeadLetters { command } => dead_letters::run(command, config),
+            Command::Setup(command) => command.run(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

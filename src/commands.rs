@@ -3,9 +3,12 @@
 pub mod arguments;
 pub mod bounces;
 pub mod check;
+pub mod completions;
+pub mod config;
 pub mod dead_letters;
 pub mod import;
 pub mod mail_subject;
+pub mod man;
 pub mod migrate;
 pub mod output;
 pub mod person;

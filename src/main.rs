@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
+use fanmail::app::channels;
 use fanmail::broker::error::BrokerError;
 use fanmail::cli::{Cli, Command};
 use fanmail::config::Config;
+use fanmail::config::content::ContentConfig;
 use fanmail::config::environment::{DotenvError, Environment};
 use fanmail::config::log::LogFormat;
 use fanmail::config::problem::ConfigErrors;
@@ -73,6 +75,10 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Setup(command) = &cli.command {
+        exit_on_sigpipe()?;
+        return command.run();
+    }
     let sends_mail = sends_mail(&cli.command);
     if sends_mail {
         // Their signal thread does not run yet. There is no log either that could be opened again.
@@ -95,10 +101,15 @@ fn configure(command: &Command) -> anyhow::Result<(Config, Environment)> {
     let environment = Environment::load(Path::new(".env"))?;
     let lookup = |name: &str| command.value_of(name).or_else(|| environment.get(name));
     fatal::set_format(LogFormat::of(lookup("LOG_FORMAT").as_deref()));
-    let config = Config::from_lookup(&lookup).inspect_err(|_| {
+    let config = Config::from_lookup(&lookup).map_err(|errors| {
         // There is no log yet, and these lines and names may be the cause.
         environment.unreadable_lines().iter().for_each(|line| fatal::warn(line));
         environment.misspelt(&Config::variables()).iter().for_each(|hint| fatal::warn(hint));
+        // A language without texts, or a wrong folder of templates, would be told in the next attempt.
+        match channels::load_templates(&ContentConfig::from_lookup(&lookup), None) {
+            Ok(_) => errors,
+            Err(error) => errors.with_other(error.to_string()),
+        }
     })?;
     logging::init(&config.log)?;
     if !matches!(command, Command::Check(_)) {

@@ -38,7 +38,7 @@ Examples:
   fanmail bounces --maildir /var/mail/bounces
   fanmail bounces --mbox /var/mail/bounces.mbox";
 
-/// Read mails that came back, and complaints: one from standard input, or those of a mailbox
+/// Read mails that came back, and complaints
 #[derive(Debug, Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub struct BouncesArgs {

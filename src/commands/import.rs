@@ -44,9 +44,11 @@ mod tests;
 
 /// Import events and participants from CSV files
 ///
-/// The first line of a file has the headers, in any order. They say what the file is for:
-///   events:       id, title [description, location, starts_at, ends_at, timezone, url, updated_at]
-///   participants: event_id, email [id, name, locale, timezone]
+/// The first line of a file has the headers, in any order. They say what the file is for (those in brackets may be left out):
+///
+/// Events: id, title [description, location, starts_at, ends_at, timezone, url, updated_at]
+///
+/// Participants: event_id, email [id, name, locale, timezone]
 ///
 /// A file is checked as a whole first: if a line is bad, nothing is imported, and each bad line is named with the reasons.
 /// Rows with a new id are added, rows with a known id are updated, and the same file imported again changes nothing.
@@ -61,14 +63,11 @@ mod tests;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
-#[command(
-    verbatim_doc_comment,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   fanmail import --dry-run events.csv participants.csv
   fanmail import events.csv participants.csv
-  fanmail import --event 123 people.csv"
-)]
+  fanmail import --event 123 people.csv")]
 pub struct ImportArgs {
     /// CSV files, in the order of their import; - is standard input
     #[arg(required = true, value_name = "FILE")]

@@ -23,7 +23,9 @@ use crate::report::workers::Workers;
 
 mod failures;
 
-/// Show workers, and for each notification: participants = sent + bounced + complained + failed + skipped + deferred + pending
+/// Show the workers, and how far each notification is
+///
+/// For each notification: participants = sent + bounced + complained + failed + skipped + deferred + pending.
 ///
 /// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
 /// What needs attention, and what to do about it, is printed below the table (on standard error).

@@ -68,6 +68,11 @@ impl ContentConfig {
         }
     }
 
+    /// The section alone, with the default in place of each value that is wrong.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        Self::read(&mut Reader::new(lookup), None)
+    }
+
     /// With the templates of a folder.
     #[cfg(test)]
     pub(crate) fn with_templates(dir: impl Into<PathBuf>) -> Self {

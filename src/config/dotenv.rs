@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub struct Dotenv {
     /// The variables that have a value. If a name occurs twice, the last line counts.
     pub variables: BTreeMap<String, String>,
+    /// The line, from 1, where each of them gets its value.
+    pub lines: BTreeMap<String, usize>,
     /// The first line, from 1, of each statement that cannot be read. Such a statement sets nothing.
     pub unreadable_lines: Vec<usize>,
 }
@@ -23,7 +25,7 @@ impl Dotenv {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
         let mut parser = Parser { rest: &text, line: 1 };
         let mut values: BTreeMap<String, Option<String>> = BTreeMap::new();
-        let mut unreadable_lines = Vec::new();
+        let (mut lines, mut unreadable_lines) = (BTreeMap::new(), Vec::new());
         while parser.next_statement() {
             let line = parser.line;
             let Some(statement) = parser.statement() else {
@@ -38,9 +40,12 @@ impl Dotenv {
             };
             let value = value.map(|value| expand(&value, &known));
             values.insert(name.to_owned(), value);
+            lines.insert(name.to_owned(), line);
         }
-        let variables = values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        Self { variables, unreadable_lines }
+        let variables: BTreeMap<_, _> =
+            values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        lines.retain(|name, _| variables.contains_key(name));
+        Self { variables, lines, unreadable_lines }
     }
 }
 

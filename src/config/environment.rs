@@ -13,8 +13,19 @@ use crate::exit_code::{HasExitCode, MISCONFIGURED};
 #[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// Where in the file those are that the process does not set.
+    lines: BTreeMap<String, usize>,
     unreadable_lines: Vec<String>,
     origin: String,
+}
+
+/// Where a variable is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetIn {
+    /// In the environment of the process.
+    Process,
+    /// In this line of `.env`, from 1.
+    Dotenv(usize),
 }
 
 /// A `.env` that exists, but cannot be read.
@@ -52,10 +63,12 @@ impl Environment {
         let process: BTreeMap<String, String> = env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
             .collect();
-        let Dotenv { mut variables, unreadable_lines } = Dotenv::read(&text, &process);
+        let Dotenv { mut variables, mut lines, unreadable_lines } = Dotenv::read(&text, &process);
+        lines.retain(|name, _| !process.contains_key(name));
         variables.extend(process);
         Ok(Self {
             variables,
+            lines,
             unreadable_lines: unreadable_lines.into_iter().map(|line| unreadable(line, dotenv)).collect(),
             origin,
         })
@@ -78,6 +91,13 @@ impl Environment {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned()
+    }
+
+    /// Where a variable is set, if it is.
+    #[must_use]
+    pub fn set_in(&self, name: &str) -> Option<SetIn> {
+        self.variables.get(name)?;
+        Some(self.lines.get(name).map_or(SetIn::Process, |line| SetIn::Dotenv(*line)))
     }
 
     /// A sentence for each variable that is set and seems to mean one of `known`: written in small letters, with one or two
@@ -105,6 +125,12 @@ impl Environment {
         };
         known.iter().filter(|known| is_meant(known)).min_by_key(|known| distance(known))
     }
+}
+
+/// The variables that the text of a `.env` sets, without an environment.
+#[must_use]
+pub fn read_dotenv(text: &str) -> BTreeMap<String, String> {
+    Dotenv::read(text, &BTreeMap::new()).variables
 }
 
 /// Whether the name leaves out the end of the last word, as `SMTP_USER` and `SMTP_PASS` do.
@@ -140,6 +166,8 @@ mod tests {
         assert_eq!(environment.get("PATH"), Some(from_process));
         assert_eq!(environment.get("FANMAIL_TEST").as_deref(), Some("here"));
         assert_eq!(environment.get("FANMAIL_NOT_SET"), None);
+        let set_in = ["PATH", "FANMAIL_TEST", "FANMAIL_NOT_SET"].map(|name| environment.set_in(name));
+        assert_eq!(set_in, [Some(SetIn::Process), Some(SetIn::Dotenv(2)), None]);
         assert_eq!(environment.origin(), format!("the environment and {dir}/.env"));
     }
 
@@ -180,8 +208,8 @@ mod tests {
                 "SMTP_PASSWORD",
                 "SMTP_PASSWORD_FILE",
             ];
-            Environment { variables, unreadable_lines: Vec::new(), origin: String::new() }
-                .misspelt(&known.map(str::to_owned))
+            let (lines, unreadable_lines, origin) = Default::default();
+            Environment { variables, lines, unreadable_lines, origin }.misspelt(&known.map(str::to_owned))
         };
         for (name, meant) in [
             ("SMTP_CONECTIONS", "SMTP_CONNECTIONS"),

@@ -32,27 +32,39 @@ impl fmt::Display for Problem {
 
 /// All problems of a configuration; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<Problem>);
+pub struct ConfigErrors {
+    problems: Vec<Problem>,
+    /// Whole sentences, of what is not read here: templates.
+    others: Vec<String>,
+}
 
 impl ConfigErrors {
     pub(super) fn new(problems: Vec<Problem>) -> Self {
-        Self(problems)
+        Self { problems, others: Vec::new() }
+    }
+
+    /// The same with one more, which is a whole sentence.
+    #[must_use]
+    pub fn with_other(mut self, sentence: String) -> Self {
+        self.others.push(sentence);
+        self
     }
 
     /// In the order of the sections.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
-        &self.0
+        &self.problems
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.len() {
+        match self.problems.len() + self.others.len() {
             1 => writeln!(f, "the configuration has a problem:")?,
             count => writeln!(f, "the configuration has {count} problems:")?,
         }
-        for problem in &self.0 {
+        let problems = self.problems.iter().map(Problem::to_string);
+        for problem in problems.chain(self.others.iter().cloned()) {
             writeln!(f, "  {problem}")?;
         }
         f.write_str(".env.example explains every variable")

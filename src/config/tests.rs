@@ -29,7 +29,7 @@ mod secrets;
 const EXAMPLE: &str = include_str!("../../.env.example");
 
 fn read(text: &str) -> Result<Config, ConfigErrors> {
-    let Dotenv { variables, unreadable_lines } = Dotenv::read(text, &BTreeMap::new());
+    let Dotenv { variables, unreadable_lines, .. } = Dotenv::read(text, &BTreeMap::new());
     assert_eq!(unreadable_lines, [0; 0], "{text}");
     Config::from_lookup(&|name| variables.get(name).cloned())
 }

@@ -32,6 +32,17 @@ pub struct BrokerVariables {
     pub queue: &'static str,
 }
 
+/// The other name of the same setting.
+#[must_use]
+pub fn other_name(name: &str) -> Option<&'static str> {
+    let other = |[first, second]: &Names| match name {
+        name if name == *first => Some(*second),
+        name if name == *second => Some(*first),
+        _ => None,
+    };
+    ALL.iter().find_map(other)
+}
+
 /// Whether `value` is the URL that Kubernetes puts into `<SERVICE>_PORT` for every service.
 pub(super) fn is_set_by_kubernetes(name: &str, value: &str) -> bool {
     name.ends_with("_PORT") && value.starts_with("tcp://")

@@ -11,7 +11,7 @@ fn map(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// What a text sets when `HOME` is set already, and which lines cannot be read.
 fn read(text: &str) -> (BTreeMap<String, String>, Vec<usize>) {
-    let Dotenv { variables, unreadable_lines } = Dotenv::read(text, &map(&[("HOME", "/root")]));
+    let Dotenv { variables, unreadable_lines, .. } = Dotenv::read(text, &map(&[("HOME", "/root")]));
     (variables, unreadable_lines)
 }
 

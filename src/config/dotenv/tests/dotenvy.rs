@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn a_file_of_the_common_grammar_is_read_alike(lines in prop::collection::vec(line(), 0..12)) {
         let text = lines.join("\n");
-        let Dotenv { variables, unreadable_lines } = Dotenv::read(&text, &BTreeMap::new());
+        let Dotenv { variables, unreadable_lines, .. } = Dotenv::read(&text, &BTreeMap::new());
         prop_assert_eq!(unreadable_lines, Vec::<usize>::new());
         prop_assert_eq!(variables, read_by_dotenvy(&text));
     }
