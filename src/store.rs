@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::NaiveDateTime;
 use diesel::{QueryDsl as _, QueryResult, RunQueryDsl as _};
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
@@ -142,6 +143,14 @@ impl Store {
     /// When the database does not answer.
     pub fn version(&self) -> Result<String, StoreError> {
         self.run("read the version of the database", dispatch::version)
+    }
+
+    /// What the clock of the database says, UTC.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn clock(&self) -> Result<NaiveDateTime, StoreError> {
+        self.run("read the clock of the database", dispatch::clock)
     }
 
     /// The client library of the database. `None` when it is a part of this program, or the system does not tell.

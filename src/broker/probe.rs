@@ -66,6 +66,7 @@ fn ask(connection: &mut BrokerConnection, config: &BrokerConfig) -> Result<Probe
         }
     }
     notes.extend(only_by_name(config));
+    notes.push(policies(&connection.product, &config.vhost));
     Ok(Probe { summary: format!("{}: {}", connection.peer, queues.join("; ")), notes, problems })
 }
 
@@ -103,6 +104,19 @@ fn ask_for_queue(
     Ok(format!("{queue}; {dead}"))
 }
 
+/// AMQP does not tell policies, which may drop, move or limit messages of any queue.
+fn policies(product: &str, vhost: &str) -> String {
+    let list = if product.starts_with("LavinMQ") {
+        format!("lavinmqctl list_policies --vhost {vhost}")
+    } else {
+        format!("rabbitmqctl list_policies -p {vhost}, and list_operator_policies")
+    };
+    format!(
+        "not looked at, because AMQP does not tell them: the broker's policies (message-ttl, max-length, dead-letter-exchange, \
+         delivery-limit and others); list those that fit these queues with: {list}"
+    )
+}
+
 /// With bindings of some queues, a queue without one may have been forgotten.
 fn only_by_name(config: &BrokerConfig) -> Vec<String> {
     let is_bound = |queue: &str| config.bindings.iter().any(|binding| binding.queue == queue);
@@ -131,10 +145,31 @@ fn find(
     {
         notes.push(format!(
             "another program has declared the queue {queue} with properties of its own, and fanmail uses it as it \
-             is: {difference}"
+             is: {difference}{}",
+            consequence(&difference).unwrap_or_default()
         ));
     }
     Ok(found)
+}
+
+/// What an argument of a queue does to messages of fanmail, from the words of the broker that name it: `inequivalent arg 'x-message-ttl'`.
+fn consequence(difference: &str) -> Option<&'static str> {
+    const KNOWN: [(&str, &str); 7] = [
+        (
+            "'x-message-ttl'",
+            "; messages that wait longer than this (in milliseconds) are lost or dead-lettered unseen",
+        ),
+        ("'x-max-length", "; when the queue is full, messages are lost, dead-lettered or refused"),
+        ("'x-overflow'", "; when the queue is full, messages are refused or dead-lettered"),
+        ("'x-expires'", "; the queue is deleted when no worker uses it for this time (in milliseconds)"),
+        ("'x-delivery-limit'", "; a message that was delivered so often is lost or dead-lettered"),
+        ("'x-consumer-timeout'", "; an ack later than this (in milliseconds) ends the connection"),
+        (
+            "'x-dead-letter-exchange'",
+            "; what the broker itself drops goes to that exchange, and not to fanmail's dead letters",
+        ),
+    ];
+    KNOWN.into_iter().find(|(argument, _)| difference.contains(argument)).map(|(_, consequence)| consequence)
 }
 
 /// Tries whether the user may read a queue, and whether it is a stream, without becoming a consumer: RabbitMQ looks at
@@ -167,5 +202,27 @@ fn try_publishing(config: &BrokerConfig) -> Result<(), BrokerError> {
             Err(BrokerError::NotPublishable { queue: dead_letter_queue(&config.queue), message })
         }
         Err(error) => Err(error.explained_by(closed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_that_loses_messages_is_explained() {
+        let words = "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received none but current is the \
+                     value '60000' of type 'signedint'";
+        assert!(consequence(words).unwrap().contains("lost or dead-lettered unseen"));
+        assert_eq!(consequence("inequivalent arg 'x-queue-type' for queue 'q'"), None);
+    }
+
+    #[test]
+    fn policies_are_listed_with_the_command_of_the_broker() {
+        assert!(
+            policies("RabbitMQ 4.0.5", "/")
+                .ends_with("rabbitmqctl list_policies -p /, and list_operator_policies")
+        );
+        assert!(policies("LavinMQ 2.1.0", "a").ends_with("lavinmqctl list_policies --vhost a"));
     }
 }

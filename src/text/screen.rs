@@ -91,9 +91,42 @@ pub fn fit(text: &str, max: usize) -> String {
     fitting
 }
 
+/// The text in lines of at most `width` cells, broken at blanks. A word that is longer has a line of its own.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let needed = shown_width(word);
+        let is_first = lines.last().is_none_or(String::is_empty);
+        if !is_first && used + 1 + needed > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += needed;
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_wrapped_at_blanks() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("incomprehensibilities a b", 5), ["incomprehensibilities", "a b"]);
+        assert_eq!(wrap("日本 語", 5), ["日本", "語"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
 
     #[test]
     fn wide_characters_take_two_cells_and_accents_none() {

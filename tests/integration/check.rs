@@ -1,9 +1,14 @@
 //! `fanmail check`: what works, what does not, and what the relay thinks of `FROM_EMAIL`.
 
+use std::fs;
+
+use serde_json::Value;
+use testkit::certificates::{Authority, Issued};
 use testkit::ports::free_port;
 use testkit::process::Process;
 use testkit::scenario::{EVENT, Scenario};
-use testkit::smtp::RecipientFault;
+use testkit::smtp::stream::Tls;
+use testkit::smtp::{Capabilities, RecipientFault, SmtpServer};
 
 #[test]
 fn check_reports_what_does_not_work() {
@@ -21,6 +26,46 @@ fn check_reports_what_does_not_work() {
         assert!(failed[0].starts_with(line), "{}", failed[0]);
         scenario.check_redacted(&(ended.out + &ended.err));
     }
+}
+
+/// One that ends soon is a warning. One that has ended is told once: by the check of the relay, which cannot be used.
+#[test]
+fn check_tells_when_a_certificate_ends() {
+    let relay = |issued: Issued| {
+        let tls = Some((Tls::StartTls, issued));
+        SmtpServer::with_capabilities(Capabilities { tls, ..Capabilities::default() })
+    };
+    let authority = Authority::new();
+    let builder = Scenario::builder("check-certificate").relay(relay(authority.issue())).participants(1);
+    let scenario = builder.env("SMTP_USE_TLS", "True").env("SMTP_CA_FILE", "ca.pem").build();
+    fs::write(scenario.dir.path().join("ca.pem"), authority.pem()).unwrap();
+    let ended = scenario.run(&["check", "--format", "json"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
+    let found: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(found["result"], "ok", "a warning fails nothing");
+    let checks = found["checks"].as_array().unwrap();
+    let certificates = checks.iter().find(|check| check["name"] == "certificates").unwrap();
+    assert_eq!(certificates["result"], "warning", "{certificates}");
+    let warning = &certificates["warnings"][0];
+    let begin = format!(
+        "the certificate of the relay (127.0.0.1:{}) ends today or tomorrow, on 20",
+        scenario.environment["SMTP_PORT"]
+    );
+    assert!(warning["cause"].as_str().unwrap().starts_with(&begin), "{warning}");
+    assert_eq!(warning["cure"], "renew it on the server");
+
+    let expired = relay(authority.issue_expired());
+    let mut environment = scenario.environment.clone();
+    environment.insert("SMTP_PORT".to_owned(), expired.port.to_string());
+    let ended = Process::start(scenario.dir.path(), &environment, &["check"]).wait();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.out.matches("certificate has expired").count(), 1, "{}", ended.out);
+    assert_eq!(ended.out.matches("FAILED").count(), 1, "{}", ended.out);
+    assert!(
+        ended.out.contains("note     relay: not checked, because it does not work: see there"),
+        "{}",
+        ended.out
+    );
 }
 
 /// Postfix refuses a sender, the EHLO name and relaying no earlier than at RCPT.

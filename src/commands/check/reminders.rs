@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::app::database;
 use crate::commands::check::finding::{Finding, with_causes};
-use crate::config::Config;
+use crate::commands::check::parts::Parts;
 use crate::domain::reminder::ReminderOffset;
 use crate::store::Store;
 use crate::text::count::count;
@@ -19,12 +18,12 @@ const SLOW: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the events cannot be read, or their starts cannot be compared.
-pub fn check(config: &Config) -> Result<Finding, String> {
-    let offsets = ReminderOffset::all(&config.worker.reminders);
+pub fn check(parts: &Parts<'_>) -> Result<Finding, String> {
+    let offsets = ReminderOffset::all(&parts.config.worker.reminders);
     if offsets.is_empty() {
         return Ok(Finding::skipped("REMINDERS is not set"));
     }
-    look(&database::connect_existing(config).map_err(with_causes)?, &offsets)
+    parts.store().map_or_else(Ok, |store| look(store, &offsets))
 }
 
 fn look(store: &Store, offsets: &[ReminderOffset]) -> Result<Finding, String> {

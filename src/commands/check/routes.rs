@@ -1,9 +1,8 @@
 //! Whether the mails of all routes render with their samples, and whether each route can match anything.
 
-use crate::app::channels;
 use crate::commands::check::finding::{Finding, with_causes};
+use crate::commands::check::parts::{Parts, not_checked};
 use crate::commands::route_sample;
-use crate::config::Config;
 use crate::config::broker::BrokerConfig;
 use crate::config::broker::bindings::Binding;
 use crate::content::renderer::Templates;
@@ -16,15 +15,16 @@ use crate::text::count::count;
 ///
 /// # Errors
 /// What is wrong with the file, the templates or a sample, or which route never matches.
-pub fn check(config: &Config) -> Result<Finding, String> {
+pub fn check(parts: &Parts<'_>) -> Result<Finding, String> {
+    let config = parts.config;
     let Some(path) = &config.worker.routes_file else {
         return Ok(Finding::skipped("ROUTES_FILE is not set"));
     };
     let routes = Routes::load(path).map_err(with_causes)?;
-    let templates = channels::load_templates(&config.content, Some(&routes)).map_err(with_causes)?;
+    let Ok(templates) = parts.load_templates() else { return Ok(not_checked("templates")) };
     let (mut rendered, mut problems, mut notes) = (0, Vec::new(), Vec::new());
     for route in routes.all() {
-        match render(&routes, route, &templates) {
+        match render(&routes, route, templates) {
             Ok(true) => rendered += 1,
             Ok(false) => notes.push(format!(
                 "route {} has no sample, so its mail is not rendered; put the body of a message into {}",

@@ -7,6 +7,7 @@ use diesel::{Connection as _, SqliteConnection};
 
 use super::*;
 use crate::store::Store;
+use crate::text::screen::Screen;
 
 /// The output of these checks with this `.env`, and whether all work.
 fn checked(checks: &[Check], dotenv: &str) -> (String, bool) {
@@ -16,9 +17,9 @@ fn checked(checks: &[Check], dotenv: &str) -> (String, bool) {
     let environment = Environment::load(&path).unwrap();
     let config = Config::from_lookup(&|name| environment.get(name)).unwrap();
     let mut out = Vec::new();
-    let checked =
-        Checked { config: &config, environment: &environment, outbox_only: true, ask_dns: AskDns::System };
-    let all_work = run_all(checks, &checked, &mut out).unwrap();
+    let parts = Parts::new(&config, &environment, true, AskDns::System);
+    let all_work =
+        run_all(checks, &parts, |name, finding| finding.print(name, Screen::PLAIN, &mut out)).unwrap();
     (String::from_utf8(out).unwrap(), all_work)
 }
 
@@ -39,6 +40,21 @@ fn all_checks_run_even_if_one_fails() {
                  third          ok       answers\n\x20              note     but seldom\n";
     assert_eq!(checked(&checks, ""), (lines.to_owned(), false));
     assert!(checked(&checks[1..], "").1);
+}
+
+/// What is wrong with a part is told by its own check, and once.
+#[test]
+fn no_cause_is_told_twice() {
+    let dotenv = "DATABASE_URL=sqlite:////nowhere/at/all.db\nREMINDERS=1h\nBOUNCE_ADDRESS=b@example.org\nTEMPLATES_DIR=/nowhere\n\
+                  ROUTES_FILE=routes.toml\n";
+    let names = ["templates", "database", "reminders", "bounces"];
+    let checks: Vec<Check> = CHECKS.into_iter().filter(|(name, _)| names.contains(name)).collect();
+    let (lines, all_work) = checked(&checks, dotenv);
+    assert!(!all_work && lines.matches("FAILED").count() == 2, "{lines}");
+    for name in ["reminders", "bounces"] {
+        let line = format!("{name:<14} skipped  not checked, because of the database: see there\n");
+        assert!(lines.contains(&line), "{lines}");
+    }
 }
 
 #[test]

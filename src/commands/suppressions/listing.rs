@@ -1,12 +1,13 @@
 //! `fanmail suppressions list`.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::commands::arguments::Format;
+use crate::commands::output::screen;
 use crate::commands::suppressions::arguments::{
     accept_scope, address_key, parse_reason, parse_scope, read_addresses,
 };
@@ -15,10 +16,20 @@ use crate::store::Store;
 use crate::store::suppressions::{Suppression, SuppressionFilter};
 use crate::text::clean::{cut, printable};
 use crate::text::mask::mask;
-use crate::text::timestamp::{rfc3339, to_the_second};
+use crate::text::screen::Screen;
+use crate::text::table::{Cell, Column, table};
+use crate::text::timestamp::{rfc3339, short};
 
 /// Longest scope that a line shows, in characters.
 const MAX_SCOPE: usize = 60;
+
+const COLUMNS: [Column; 5] = [
+    Column::text("since"),
+    Column::text("reason"),
+    Column::text("scope").cut_to(10),
+    Column::text("source").cut_to(8),
+    Column::text("address").cut_to(16),
+];
 
 /// Arguments of `suppressions list`.
 #[derive(Debug, Args)]
@@ -52,7 +63,7 @@ pub fn list(args: &ListArgs, store: &Store) -> anyhow::Result<()> {
     let is_cut = rows.len() > args.limit as usize;
     let rows = &rows[..rows.len().min(args.limit as usize)];
     let text = match args.format {
-        Format::Table => table(rows, args.addresses),
+        Format::Table => to_table(rows, args.addresses, Utc::now(), screen()),
         Format::Json => {
             let rows: Vec<Value> = rows.iter().map(|row| to_json(row, args.addresses)).collect();
             serde_json::to_string_pretty(&rows)? + "\n"
@@ -92,30 +103,18 @@ fn shown(row: &Suppression, whole: bool) -> String {
     }
 }
 
-fn table(rows: &[Suppression], whole: bool) -> String {
+fn to_table(rows: &[Suppression], whole: bool, now: DateTime<Utc>, screen: Screen) -> String {
     if rows.is_empty() {
         return "No suppressions.\n".to_owned();
     }
     let cells = |row: &Suppression| {
         let scope = cut(printable(&row.scope), MAX_SCOPE);
-        let since = to_the_second(row.created_at.and_utc());
+        let since = short(row.created_at.and_utc(), now);
         [since, printable(&row.reason), scope, printable(&row.source), shown(row, whole)]
+            .map(Cell::from)
+            .to_vec()
     };
-    let heads = ["since", "reason", "scope", "source", "address"].map(str::to_owned);
-    let lines: Vec<[String; 5]> = std::iter::once(heads).chain(rows.iter().map(cells)).collect();
-    let width =
-        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 4] = std::array::from_fn(width);
-    let mut text = String::new();
-    for line in &lines {
-        for (cell, width) in line.iter().zip(widths) {
-            // Writing to a String cannot fail.
-            write!(text, "{cell:width$}  ").unwrap_or_default();
-        }
-        text.push_str(&line[4]);
-        text.push('\n');
-    }
-    text
+    table(&COLUMNS, &rows.iter().map(cells).collect::<Vec<_>>(), screen)
 }
 
 fn to_json(row: &Suppression, whole: bool) -> Value {
@@ -131,8 +130,6 @@ fn to_json(row: &Suppression, whole: bool) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
     use crate::domain::address_hash::AddressHash;
 
@@ -150,10 +147,12 @@ mod tests {
     #[test]
     fn addresses_are_masked_unless_they_are_asked_for() {
         let rows = [row(Some("ann@example.org"), "all"), row(None, "event:ball\u{1b}[2J")];
+        let now = DateTime::from_timestamp(1_800_086_400, 0).unwrap();
+        let table = |rows: &[Suppression], whole| to_table(rows, whole, now, Screen::PLAIN);
         let text = table(&rows, false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
-        assert_eq!(lines[1], "2027-01-15 08:00:00Z  bounced  all            mailbox  a***@example.org");
+        assert_eq!(lines[1], "01-15 08:00Z  bounced  all            mailbox  a***@example.org");
         assert!(lines[2].ends_with(&format!("mailbox  ({})", "ab".repeat(16))), "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(table(&rows, true).contains("mailbox  ann@example.org\n"));

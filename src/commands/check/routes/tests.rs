@@ -5,6 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::commands::check::sender::AskDns;
+use crate::config::Config;
+use crate::config::environment::Environment;
+use crate::text::screen::Screen;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/routes");
 
@@ -12,9 +16,11 @@ const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/routes");
 fn printed(variables: &[(&str, &str)]) -> String {
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
     let config = Config::from_lookup(&|name| variables.get(name).map(|value| (*value).to_owned())).unwrap();
-    let finding = check(&config).unwrap_or_else(Finding::fails);
+    let environment = Environment::load(Path::new("/nowhere/.env")).unwrap();
+    let parts = Parts::new(&config, &environment, true, AskDns::Never);
+    let finding = check(&parts).unwrap_or_else(Finding::fails);
     let mut out = Vec::new();
-    finding.print("routes", &mut out).unwrap();
+    finding.print("routes", Screen::PLAIN, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::commands::check::sender::report::publish;
 use crate::config::Config;
 use crate::dns::Records;
+use crate::text::screen::Screen;
 
 mod dmarc;
 mod spf;
@@ -70,7 +71,7 @@ fn email(set: &[(&str, &str)]) -> EmailConfig {
 fn lines(set: &[(&str, &str)], dns: &MadeUp) -> String {
     let email = email(set);
     let mut out = Vec::new();
-    Sender::of(&email, AskDns::System).look(dns).print("sender", &mut out).unwrap();
+    Sender::of(&email, AskDns::System).look(dns).print("sender", Screen::PLAIN, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
