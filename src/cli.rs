@@ -9,6 +9,7 @@ use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::config::ConfigCommand;
 use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::failures::FailuresArgs;
 use crate::commands::import::ImportArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::person::PersonCommand;
@@ -23,7 +24,7 @@ use crate::commands::suppressions::SuppressionsCommand;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    bounces, check, completions, config, dead_letters, import, man, migrate, person, preview, publish, purge,
+    bounces, check, completions, config, dead_letters, failures, import, man, migrate, person, preview, publish, purge,
     retry, seed, send_test, status, suppressions, templates, worker,
 };
 use crate::config::Config;
@@ -79,6 +80,7 @@ Example:
     Import(ImportArgs),
     Publish(Box<PublishArgs>),
     Status(StatusArgs),
+    Failures(FailuresArgs),
     Retry(RetryArgs),
     Purge(PurgeArgs),
     Bounces(BouncesArgs),
@@ -178,6 +180,7 @@ impl Cli {
             Command::Import(args) => import::run(args, config),
             Command::Publish(args) => publish::run(args, config),
             Command::Status(args) => status::run(args, config),
+            Command::Failures(args) => failures::run(args, config),
             Command::Retry(args) => retry::run(args, config),
             Command::Purge(args) => purge::run(args, config),
             Command::Bounces(args) => bounces::run(args, config),

@@ -1,6 +1,6 @@
 //! Standard output: what it can show, and lines for people of verbs that must not end when nothing reads them.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 use serde_json::Value;
@@ -30,6 +30,17 @@ pub fn screen() -> Screen {
 /// When nothing reads it.
 pub fn print_json(value: &Value) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{value:#}")
+}
+
+/// Prints text as it is. The reader of a pipe may close it early, as `head` does.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print_text(text: &str) -> io::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Prints a line, without characters that control a terminal: it may quote a server. Mails are in flight: a closed standard

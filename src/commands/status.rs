@@ -1,7 +1,6 @@
 //! `fanmail status`: prints the workers, how notifications add up, and what needs attention. What it prints is made in
-//! `report`; the list of who failed is left to `failures`.
+//! `report`.
 
-use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use chrono::{NaiveDateTime, Utc};
@@ -10,9 +9,9 @@ use serde::Serialize;
 
 use crate::app::database;
 use crate::commands::arguments::Format;
-use crate::commands::output::screen;
+use crate::commands::output::{print_text, screen};
 use crate::config::Config;
-use crate::domain::ids::{EventId, NotificationId};
+use crate::domain::ids::EventId;
 use crate::report::advice;
 use crate::report::bounces;
 use crate::report::notifications::NotificationLine;
@@ -20,8 +19,6 @@ use crate::report::outbox;
 use crate::report::overview::{Overview, Selection};
 use crate::report::table;
 use crate::report::workers::Workers;
-
-mod failures;
 
 /// Show the workers, and how far each notification is
 ///
@@ -31,8 +28,6 @@ mod failures;
 /// What needs attention, and what to do about it, is printed below the table (on standard error).
 /// Mails of dry-run mode (EMAIL_DUMMY_MODE=True) count as sent; the column "(dry run)" says how many of those sent they are.
 ///
-/// With --notification and --failures, it lists who failed instead, and the exit code is 0.
-///
 /// The exit code is 1 if a notification does not add up, is set aside because something of it cannot be read, is completed
 /// although participants are pending, or is abandoned although participants are pending or deferred.
 #[derive(Debug, Args)]
@@ -40,8 +35,7 @@ mod failures;
 #[command(after_help = "\
 Examples:
   fanmail status
-  fanmail status --event 123 --format json
-  fanmail status --notification 72 --failures")]
+  fanmail status --event 123 --format json")]
 pub struct StatusArgs {
     /// Show only notifications of this event
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
@@ -55,12 +49,6 @@ pub struct StatusArgs {
     /// Show only the workers; with --format json, as a list
     #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
     pub workers: bool,
-    /// Show who failed, with the reason, of this notification
-    #[arg(long, value_name = "N", requires = "failures", conflicts_with_all = ["event", "limit", "all", "workers"])]
-    pub notification: Option<NotificationId>,
-    /// List the failed mails of --notification: the participant's key in your table, temporary or permanent, attempts, reason
-    #[arg(long, requires = "notification")]
-    pub failures: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -73,10 +61,6 @@ pub struct StatusArgs {
 /// What failed, and why.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(config)?;
-    if let Some(id) = args.notification {
-        failures::print(&store, id, args.format)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     let report_timeout = config.worker.silence_limit();
     if args.workers {
         print_workers(&Workers::new(store.list_workers()?, report_timeout), args.format)?;
@@ -86,8 +70,10 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let Overview { workers, lines, hidden } = Overview::read(&store, &selection, report_timeout)?;
     let now = Utc::now().naive_utc();
     match args.format {
-        Format::Json => print(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?,
-        Format::Table => print(&as_text(&workers, &lines, hidden, args.event, now))?,
+        Format::Json => {
+            print_text(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?
+        }
+        Format::Table => print_text(&as_text(&workers, &lines, hidden, args.event, now))?,
     }
     if hidden > 0 {
         eprintln!("{}", advice::hidden(hidden));
@@ -104,8 +90,8 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
 
 fn print_workers(workers: &Workers, format: Format) -> anyhow::Result<()> {
     match format {
-        Format::Json => print(&as_json(&workers.to_json())?)?,
-        Format::Table => print(&workers.to_text(0))?,
+        Format::Json => print_text(&as_json(&workers.to_json())?)?,
+        Format::Table => print_text(&workers.to_text(0))?,
     }
     Ok(())
 }
@@ -133,13 +119,5 @@ fn as_text(
 fn print_to_stderr(lines: &[String]) {
     for line in lines {
         eprintln!("{line}");
-    }
-}
-
-/// Writes to standard output. The reader of a pipe may close it early, as `head` does.
-fn print(text: &str) -> io::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
     }
 }

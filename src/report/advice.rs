@@ -256,9 +256,7 @@ fn failed(lines: &[NotificationLine]) -> Option<String> {
             "Permanent failures: correct the addresses, then send{when} with: {retry} --permanent-too"
         ),
     };
-    Some(format!(
-        "Failed deliveries: {named}. Who, and why: fanmail status --notification {id} --failures. {how}"
-    ))
+    Some(format!("Failed deliveries: {named}. Who, and why: fanmail failures --notification {id}. {how}"))
 }
 
 /// Those with outcomes of dry-run mode.

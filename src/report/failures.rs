@@ -17,6 +17,7 @@ pub mod advice;
 pub mod group;
 mod groups;
 pub mod people;
+pub mod text;
 pub(crate) mod words;
 
 /// Mails that are read at once.

@@ -72,12 +72,24 @@ fn the_log_and_retry_say_what_can_be_done_about_permanent_failures() {
         "{log}"
     );
     worker.stop();
-    let list = scenario.run_ok(&["status", "--notification", "1", "--failures"]);
+    let text = scenario.run_ok(&["failures"]);
+    assert!(text.starts_with("2 mails did not arrive, for 2 reasons\n"), "{text}");
+    assert!(text.contains("\n1 permanent: 550 No such user\n    notification 1 (1)\n"), "{text}");
+    assert!(text.contains("***@") && !text.contains(&address), "{text}");
+    let list = scenario.run_ok(&["failures", "--event", "123", "--addresses"]);
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines.len(), 3, "{list}");
-    assert!(lines[1].starts_with("2            permanent         1  550 No such user"), "{list}");
-    assert!(lines[2].starts_with("3            permanent         0  "), "{list}");
-    assert!(!list.contains('@'), "{list}");
+    assert!(
+        lines[1].contains(&address) && lines[1].ends_with("permanent         1  550 No such user"),
+        "{list}"
+    );
+    assert!(lines[2].contains("no address") && lines[2].contains("permanent         0  "), "{list}");
+    let of_code = scenario.run_ok(&["failures", "--code", "550", "--format", "json"]);
+    let groups: Vec<Value> = serde_json::from_str(&of_code).unwrap();
+    assert_eq!((groups.len(), &groups[0]["examples"][0]["participant"]), (1, &2.into()), "{of_code}");
+    let none = scenario.run(&["failures", "--notification", "7"]);
+    assert!(none.code == Some(1) && none.err.contains("there is no notification 7"), "{none:?}");
+    assert_eq!(scenario.run(&["failures", "--code", "999"]).code, Some(2));
     let out = scenario.run_ok(&RETRY);
     assert!(out.contains("2 failures are permanent; correct the addresses"), "{out}");
     scenario.ledger.execute("UPDATE participants SET email = 'q@example.com' WHERE id = 3");

@@ -86,8 +86,8 @@ pub fn failed(
         code = code,
         detail = detail;
         "notification {notification_id}: the mail to participant {key} failed (attempts: {attempts}{not_asked}): \
-         {detail}; further failures are logged at LOG_LEVEL=DEBUG only, and listed by: fanmail status --notification \
-         {notification_id} --failures"
+         {detail}; further failures are logged at LOG_LEVEL=DEBUG only, and listed by: fanmail failures --notification \
+         {notification_id}"
     );
 }
 

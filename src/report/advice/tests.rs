@@ -118,7 +118,7 @@ fn everything_that_needs_attention_is_named_with_what_to_do() {
     Without a worker: notifications 6, 7. A worker sends them when it gets their messages from the queue. If no worker is running, start one with: fanmail worker. If the queue has no message, ready or unacked, the messages are lost: send with: fanmail retry --notification ID --message-lost
     Abandoned, and no participant is pending: notification 10 (event 123 is not in the database). If an event comes back, send with: fanmail retry --notification 10
     Completed, but no ack is recorded: notification 3. If a message is redelivered, it is acked and no mail is sent (a message without a message_id: only within ten minutes after a worker has connected to the broker)
-    Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Who, and why: fanmail status --notification ID --failures. Retry temporary failures with: fanmail retry --notification ID. Permanent ones: correct the addresses, then add --permanent-too
+    Failed deliveries: notifications 1 (3 temporary, 2 permanent), 2 (1 temporary, 0 permanent). Who, and why: fanmail failures --notification ID. Retry temporary failures with: fanmail retry --notification ID. Permanent ones: correct the addresses, then add --permanent-too
     ");
 }
 
@@ -128,8 +128,8 @@ fn what_can_be_done_about_failures_depends_on_their_sort() {
         let line = line(2, NotificationState::Completed, [9, 5, 4, 0, 0]);
         text(&[NotificationLine { tally: Tally { failed_permanent: permanent, ..line.tally }, ..line }])
     };
-    insta::assert_snapshot!(failed(0), @"Failed deliveries: notification 2 (4 temporary, 0 permanent). Who, and why: fanmail status --notification 2 --failures. Retry them with: fanmail retry --notification 2");
-    insta::assert_snapshot!(failed(4), @"Failed deliveries: notification 2 (0 temporary, 4 permanent). Who, and why: fanmail status --notification 2 --failures. Permanent failures: correct the addresses, then send with: fanmail retry --notification 2 --permanent-too");
+    insta::assert_snapshot!(failed(0), @"Failed deliveries: notification 2 (4 temporary, 0 permanent). Who, and why: fanmail failures --notification 2. Retry them with: fanmail retry --notification 2");
+    insta::assert_snapshot!(failed(4), @"Failed deliveries: notification 2 (0 temporary, 4 permanent). Who, and why: fanmail failures --notification 2. Permanent failures: correct the addresses, then send with: fanmail retry --notification 2 --permanent-too");
 }
 
 #[test]
