@@ -1,5 +1,6 @@
 //! The plain types that all other modules share, and the decoding of message bodies. No I/O.
 
+pub mod acceptance;
 pub mod address;
 pub mod address_hash;
 pub mod audience;

@@ -17,6 +17,9 @@ pub trait SubmitCallbacks {
 
     /// A step has ended, well or not, after this time.
     fn took(&mut self, _step: Step, _time: Duration) {}
+
+    /// The relay has taken the message, with this code and this text.
+    fn accepted(&mut self, _code: u16, _text: &str) {}
 }
 
 /// A step of a submission that waits for the relay.

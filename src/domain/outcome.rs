@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::domain::acceptance::Acceptance;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::suppression::SuppressionReason;
@@ -57,8 +58,8 @@ impl fmt::Display for Status {
 /// What became of one mail, and why. Texts hold no addresses and at most [`Verdict::DETAIL_MAX`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The relay took responsibility for the mail (250 after the dot).
-    Sent,
+    /// The relay took responsibility for the mail (250 after the dot). With what it said, if that is known.
+    Sent(Option<Acceptance>),
     /// Dry-run mode: no mail was sent, and the ledger says `sent` with [`Self::DRY_RUN`] as detail.
     DryRun,
     /// There was nothing to send, for this reason.
@@ -164,11 +165,17 @@ impl Verdict {
         Self::Deferred { pause, code, detail: cut(detail, Self::DETAIL_MAX) }
     }
 
+    /// Whether the relay took the mail.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        matches!(self, Self::Sent(_))
+    }
+
     /// The word for it in `deliveries`; `None` while it is deferred.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self {
-            Self::Sent | Self::DryRun => Some(Status::Sent),
+            Self::Sent(_) | Self::DryRun => Some(Status::Sent),
             Self::Skipped(_) => Some(Status::Skipped),
             Self::Failed { .. } => Some(Status::Failed),
             Self::Deferred { .. } => None,
@@ -257,7 +264,7 @@ impl Counts {
     /// Counts one outcome with this verdict.
     pub fn add(&mut self, verdict: &Verdict) {
         match verdict {
-            Verdict::Sent => self.sent += 1,
+            Verdict::Sent(_) => self.sent += 1,
             Verdict::DryRun => {
                 self.sent += 1;
                 self.dry_run += 1;

@@ -178,7 +178,7 @@ fn complete_under(store: &Store, lease: Lease) -> Completion {
 fn outcome(notification: &Notification, participant_id: i64, status: Status) -> Outcome {
     let verdict = match status {
         // Only a report makes the last two of it.
-        Status::Sent | Status::Bounced | Status::Complained => Verdict::Sent,
+        Status::Sent | Status::Bounced | Status::Complained => Verdict::Sent(None),
         Status::Skipped => Verdict::skipped(Verdict::NO_ADDRESS),
         Status::Failed => failed(Permanence::Transient),
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use crate::domain::lease::Lease;
-use crate::domain::outcome::{Counts, Outcome, Verdict};
+use crate::domain::outcome::{Counts, Outcome};
 use crate::domain::session::Receipt;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::times::observe;
@@ -208,7 +208,7 @@ impl Outcomes {
         }
         let mut reports: Vec<(Arc<FanOutHandle>, Counts)> = Vec::new();
         for (outcome, (fan_out, committed)) in self.rows.iter().zip(self.lanes) {
-            if outcome.verdict == Verdict::Sent {
+            if outcome.verdict.is_sent() {
                 metrics.unrecorded.dec();
             }
             // Another worker has taken over.

@@ -138,7 +138,7 @@ impl SmtpTransport {
         connection.next_taken_back = taken_back && next.is_some();
         connection.pipelined =
             next.map(|next| PipelinedEnvelope { message_id: next.message_id.clone(), since: replied_at });
-        body_result(&reply)
+        body_result(&reply, callbacks)
     }
 
     /// Makes the relay wait for the body of `mail`: sends the envelope, or reads the replies to one that was pipelined.
@@ -272,8 +272,9 @@ impl Drop for SmtpTransport {
 }
 
 /// What the reply to the body means.
-fn body_result(reply: &Reply) -> Result<(), TransactionError> {
-    if reply.is_positive() {
+fn body_result(reply: &Reply, callbacks: &mut dyn SubmitCallbacks) -> Result<(), TransactionError> {
+    if let Reply::Complete(code @ 200..=299, text) = reply {
+        callbacks.accepted(*code, text);
         return Ok(());
     }
     let error = reply.send_error(Phase::AfterDot);

@@ -122,7 +122,7 @@ pub fn serve(store: &Store, event_id: EventId) {
     let page = store.read_page(event_id, ParticipantId(1), up_to, 9).unwrap();
     assert_eq!(page.iter().map(|person| person.id.0).collect::<Vec<_>>(), [2, 5]);
 
-    record_under(store, lease, &notification, &[1, 2], &Verdict::Sent);
+    record_under(store, lease, &notification, &[1, 2], &Verdict::Sent(None));
     assert_eq!(try_to_complete(store, lease), Completion::Undecided);
     assert_eq!(store.find_decided_end(&notification, None, 9).unwrap(), DecidedPage::Undecided);
     let tally = store.tally(&notification).unwrap();
@@ -212,7 +212,7 @@ pub fn many_notifications_of_text_keys_are_completed_together(store: &Store) {
         .collect();
     for (n, (notification, lease)) in started.iter().enumerate() {
         let decided: &[i64] = if n == 2 { &[1, 5] } else { &[1, 2, 4, 5] };
-        record_under(store, *lease, notification, decided, &Verdict::Sent);
+        record_under(store, *lease, notification, decided, &Verdict::Sent(None));
     }
     let completing: Vec<Completing> =
         started.iter().map(|(_, lease)| Completing { lease: *lease, after: None, listed: false }).collect();
@@ -293,8 +293,8 @@ pub fn serve_bookings(store: &Store, [event_type, booking_type]: [&str; 2], even
         let completing = Completing { lease, after: None, listed: true };
         store.complete_notifications(&[completing]).unwrap()[0]
     };
-    record_under(store, lease, &notification, &[1, 3], &Verdict::Sent);
+    record_under(store, lease, &notification, &[1, 3], &Verdict::Sent(None));
     assert_eq!((complete(), count()), (Completion::Undecided, (3, 2, 1)));
-    record_under(store, lease, &notification, &[2], &Verdict::Sent);
+    record_under(store, lease, &notification, &[2], &Verdict::Sent(None));
     assert_eq!((complete(), count()), (Completion::Completed, (3, 3, 0)));
 }

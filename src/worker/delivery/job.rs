@@ -72,7 +72,7 @@ impl Job {
                 events::mail::deferred(first, notification_id, participant, *pause, *code, detail);
                 return;
             }
-            Verdict::Sent | Verdict::DryRun | Verdict::Skipped(_) => return,
+            Verdict::Sent(_) | Verdict::DryRun | Verdict::Skipped(_) => return,
         };
         let first = !self.fan_out.failure_logged.swap(true, Ordering::Relaxed);
         let attempts = self.recipient.attempts;

@@ -145,6 +145,7 @@ impl<C: Channel> Lane<C> {
             commit_gate: &mut self.commit_gate,
             jobs: &self.jobs,
             shared,
+            acceptance: None,
         };
         let next = next_prepared.as_ref().filter(|_| pipelines);
         let submitted = submission.run(&mut self.channel, &prepared, next);
@@ -156,14 +157,15 @@ impl<C: Channel> Lane<C> {
         });
         let envelope_at = pipelined_at.unwrap_or(admitted_at);
         match submitted {
-            Ok(()) => {
+            Ok(acceptance) => {
                 admission.accepted(job.recipient.address(), envelope_at);
                 self.refusal_check.accepted(envelope_at);
                 self.failures = 0;
                 connection_limit.replied(&mut self.permit);
                 turn.accepted(connection_limit.replies());
                 job.recipient.attempts += 1;
-                let verdict = if self.channel.is_dry_run() { Verdict::DryRun } else { Verdict::Sent };
+                let verdict =
+                    if self.channel.is_dry_run() { Verdict::DryRun } else { Verdict::Sent(acceptance) };
                 self.record(job, verdict);
             }
             Err(error) => {
@@ -289,7 +291,7 @@ impl<C: Channel> Lane<C> {
     fn record(&mut self, job: Job, verdict: Verdict) {
         job.log_failure(&verdict);
         let outcome = job.outcome(verdict);
-        if outcome.verdict == Verdict::Sent {
+        if outcome.verdict.is_sent() {
             self.shared.monitor.metrics.unrecorded.inc();
         }
         self.commit_gate.record(outcome, job.refused_address(), job.fan_out);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::channels::callbacks::{Step, SubmitCallbacks};
 use crate::channels::{Channel, SendError};
+use crate::domain::acceptance::Acceptance;
 use crate::observe::metrics::times::observe;
 use crate::worker::delivery::commit_gate::CommitGate;
 use crate::worker::delivery::job::Job;
@@ -23,10 +24,12 @@ pub struct Submission<'a> {
     pub jobs: &'a JobReceiver,
     /// Metrics, and the request to stop.
     pub shared: &'a LaneShared,
+    /// What the relay said when it took the mail.
+    pub acceptance: Option<Acceptance>,
 }
 
 impl Submission<'_> {
-    /// Has the channel submit the mail, and perhaps the envelope of the `next` one.
+    /// Has the channel submit the mail, and perhaps the envelope of the `next` one. Returns what the relay said when it took the mail.
     ///
     /// # Errors
     /// Why the mail was not accepted.
@@ -35,12 +38,12 @@ impl Submission<'_> {
         channel: &mut C,
         prepared: &C::Prepared,
         next: Option<&C::Prepared>,
-    ) -> Result<(), SendError> {
+    ) -> Result<Option<Acceptance>, SendError> {
         let in_flight = &self.shared.monitor.metrics.mails_in_flight;
         in_flight.inc();
         let submitted = channel.submit(prepared, next, self);
         in_flight.dec();
-        submitted
+        submitted.map(|()| self.acceptance.take())
     }
 }
 
@@ -65,5 +68,9 @@ impl SubmitCallbacks for Submission<'_> {
             Step::Body => &smtp.body,
         };
         observe(histogram, time);
+    }
+
+    fn accepted(&mut self, code: u16, text: &str) {
+        self.acceptance = Some(Acceptance::new(code, text));
     }
 }

@@ -255,7 +255,7 @@ fn a_recipient_who_waits_for_a_retry_does_not_delay_those_behind_decided_pages()
         participant_id: ParticipantId(id),
         attempts: 1,
         deferrals: 0,
-        verdict: Verdict::Sent,
+        verdict: Verdict::Sent(None),
     };
     worker.store.record_outcomes(&(2..=1999).map(sent).collect::<Vec<_>>()).unwrap();
     worker.store.release_lease(lease).unwrap();

@@ -77,7 +77,7 @@ fn a_blocked_lane_gets_its_commit_though_no_other_outcome_comes() {
         let mut gate = CommitGate::new(batch_sender);
         gate.wait_until_committed();
         for id in 1..=2 {
-            gate.record(outcome(fan_out.held.lease, id, Verdict::Sent), None, Arc::clone(&fan_out));
+            gate.record(outcome(fan_out.held.lease, id, Verdict::Sent(None)), None, Arc::clone(&fan_out));
         }
         gate.wait_until_committed();
         gate.wait_until_committed();
@@ -95,7 +95,7 @@ fn an_idle_lane_has_its_last_outcome_committed() {
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut gate = CommitGate::new(batch_sender);
     gate.flush();
-    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), None, Arc::clone(&fan_out));
+    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent(None)), None, Arc::clone(&fan_out));
     gate.flush();
     assert_eq!(commit(&batches), 1);
     gate.wait_until_committed();
@@ -118,12 +118,12 @@ fn a_lease_is_marked_lost_before_the_lane_of_a_refused_outcome_continues() {
     let (fan_out, reports) = open(&worker);
     let Lease { notification_id, epoch } = fan_out.held.lease;
     let mut gate = CommitGate::new(worker.threads.batch_sender.clone());
-    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent), None, Arc::clone(&fan_out));
+    gate.record(outcome(fan_out.held.lease, 1, Verdict::Sent(None)), None, Arc::clone(&fan_out));
     gate.wait_until_committed();
     assert!(!fan_out.held.is_lost());
 
     gate.record(
-        outcome(Lease { notification_id, epoch: epoch.next() }, 2, Verdict::Sent),
+        outcome(Lease { notification_id, epoch: epoch.next() }, 2, Verdict::Sent(None)),
         None,
         Arc::clone(&fan_out),
     );
@@ -140,7 +140,7 @@ fn a_fan_out_gets_one_report_of_all_its_outcomes_in_a_batch() {
     let (fan_out, reports) = open(&worker);
     let (batch_sender, batches) = batch_queue(NEVER);
     let mut lanes: Vec<CommitGate> = (0..5).map(|_| CommitGate::new(batch_sender.clone())).collect();
-    let verdicts = [Verdict::Sent, failed(), Verdict::Sent, skipped(), Verdict::Sent];
+    let verdicts = [Verdict::Sent(None), failed(), Verdict::Sent(None), skipped(), Verdict::Sent(None)];
     for (id, (lane, verdict)) in (1..).zip(lanes.iter_mut().zip(verdicts)) {
         lane.record(outcome(fan_out.held.lease, id, verdict), None, Arc::clone(&fan_out));
     }

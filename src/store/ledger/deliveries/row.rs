@@ -28,7 +28,8 @@ impl DeliveryRow {
     /// `None` for a mail that is deferred.
     pub fn new(outcome: &Outcome, decided_at: DatabaseTime) -> Option<Self> {
         let (permanent, smtp_code, detail) = match &outcome.verdict {
-            Verdict::Sent => (false, None, None),
+            Verdict::Sent(None) => (false, None, None),
+            Verdict::Sent(Some(said)) => (false, Some(said.code), Some(said.words.as_str())),
             Verdict::DryRun => (false, None, Some(Verdict::DRY_RUN)),
             Verdict::Skipped(reason) => (false, None, Some(reason.as_str())),
             Verdict::Failed { permanence, code, detail } => {

@@ -68,7 +68,7 @@ fn a_sweep_that_was_killed_is_continued_by_another_worker() {
         participant_id: ParticipantId(id),
         attempts: 2,
         deferrals: 1,
-        verdict: Verdict::Sent,
+        verdict: Verdict::Sent(None),
     };
     worker.store.record_outcomes(&(1..=10).map(sent).collect::<Vec<_>>()).unwrap();
     let relay = worker.relay.clone();
