@@ -9,6 +9,7 @@ use crate::commands::check::CheckArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::config::ConfigCommand;
 use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::explain::ExplainArgs;
 use crate::commands::failures::FailuresArgs;
 use crate::commands::import::ImportArgs;
 use crate::commands::man::ManArgs;
@@ -24,8 +25,8 @@ use crate::commands::suppressions::SuppressionsCommand;
 use crate::commands::templates::TemplatesCommand;
 use crate::commands::worker::WorkerArgs;
 use crate::commands::{
-    bounces, check, completions, config, dead_letters, failures, import, man, migrate, person, preview, publish, purge,
-    retry, seed, send_test, status, suppressions, templates, worker,
+    bounces, check, completions, config, dead_letters, explain, failures, import, man, migrate, person,
+    preview, publish, purge, retry, seed, send_test, status, suppressions, templates, worker,
 };
 use crate::config::Config;
 use crate::config::environment::Environment;
@@ -81,6 +82,7 @@ Example:
     Publish(Box<PublishArgs>),
     Status(StatusArgs),
     Failures(FailuresArgs),
+    Explain(ExplainArgs),
     Retry(RetryArgs),
     Purge(PurgeArgs),
     Bounces(BouncesArgs),
@@ -181,6 +183,7 @@ impl Cli {
             Command::Publish(args) => publish::run(args, config),
             Command::Status(args) => status::run(args, config),
             Command::Failures(args) => failures::run(args, config),
+            Command::Explain(args) => explain::run(args, config),
             Command::Retry(args) => retry::run(args, config),
             Command::Purge(args) => purge::run(args, config),
             Command::Bounces(args) => bounces::run(args, config),

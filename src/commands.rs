@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod dead_letters;
+pub mod explain;
 pub mod failures;
 pub mod import;
 pub mod mail_subject;

@@ -4,6 +4,7 @@
 pub mod advice;
 pub mod bounces;
 pub mod dead_letters;
+pub mod explain;
 pub mod failures;
 pub(crate) mod naming;
 pub mod notifications;

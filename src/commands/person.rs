@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::app::database;
+pub use crate::commands::person::arguments::read as read_address;
 use crate::commands::person::erasing::EraseArgs;
 use crate::commands::person::exporting::ExportArgs;
 use crate::commands::person::listing::LogArgs;

@@ -1,12 +1,13 @@
 //! Why mails did not arrive: failed, bounced and deferred ones, grouped by the words of the relay. What is common to words is left to
 //! `words`, the groups to `groups`, whose mails they are to `people`, what to do about them to `advice`.
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
-use crate::domain::ids::NotificationId;
+use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::report::failures::group::FailureGroup;
 use crate::report::failures::groups::Groups;
-use crate::report::failures::people::People;
+use crate::report::failures::people::{People, ShownPerson};
 use crate::report::failures::words::{CommonWords, is_enhanced_code};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -22,6 +23,9 @@ pub(crate) mod words;
 
 /// Mails that are read at once.
 const PAGE: u32 = 5_000;
+
+/// Groups whose examples are looked up in the application's tables: the largest.
+const SHOWN: usize = 50;
 
 /// Which mails.
 #[derive(Debug, Clone, Default)]
@@ -67,13 +71,36 @@ pub fn read(store: &Store, filter: &FailureFilter) -> Result<Vec<FailureGroup>, 
         Ok::<(), StoreError>(())
     })?;
     let mut groups = groups.into_sorted();
-    let mut people = People::new(store);
-    for (group, places) in &mut groups {
+    let mut people = find_people(store, groups.iter().take(SHOWN).flat_map(|(_, places)| places))?;
+    for (group, places) in groups.iter_mut().take(SHOWN) {
         for (example, place) in group.examples.iter_mut().zip(places.iter()) {
-            example.person = people.find(*place)?.masked();
+            if let Some(person) = people.remove(place) {
+                example.person = person.masked();
+            }
         }
     }
     Ok(groups.into_iter().map(|(group, _)| group).collect())
+}
+
+/// Whose these mails are, in one look at each notification.
+fn find_people<'a>(
+    store: &Store,
+    places: impl Iterator<Item = &'a Place>,
+) -> Result<HashMap<Place, ShownPerson>, StoreError> {
+    let mut of_notifications: HashMap<NotificationId, Vec<ParticipantId>> = HashMap::new();
+    for place in places {
+        of_notifications.entry(place.notification_id).or_default().push(place.participant_id);
+    }
+    let (mut people, mut found) = (People::new(store), HashMap::new());
+    for (notification_id, ids) in of_notifications {
+        let of_one = people.find_all(notification_id, &ids)?;
+        found.extend(
+            of_one
+                .into_iter()
+                .map(|(participant_id, person)| (Place { notification_id, participant_id }, person)),
+        );
+    }
+    Ok(found)
 }
 
 /// Calls `act` with page after page of the mails.

@@ -65,7 +65,7 @@ pub struct AppRow {
 }
 
 /// A recipient of a notification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The notification.
     pub notification_id: NotificationId,

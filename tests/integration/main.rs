@@ -27,6 +27,7 @@ mod dry_run;
 mod envelopes;
 mod events_exchange;
 mod events_gone;
+mod explain;
 mod failures;
 mod fan_out;
 mod frozen_broker;

@@ -76,15 +76,6 @@ impl<'a> People<'a> {
         Self { store, known: HashMap::new() }
     }
 
-    /// The recipient of this mail.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub fn find(&mut self, place: Place) -> Result<ShownPerson, StoreError> {
-        let mut found = self.find_all(place.notification_id, &[place.participant_id])?;
-        Ok(found.remove(&place.participant_id).unwrap_or_else(|| ShownPerson::unknown(place)))
-    }
-
     /// These recipients of a notification. One whose row cannot be read has no address.
     ///
     /// # Errors

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use crate::report::failures::group::FailureGroup;
 use crate::text::count::count;
 
+/// Groups that are shown: a longer list would hide the largest.
+const SHOWN: usize = 50;
+
 /// A paragraph for each group: how many, the reason, the notifications and examples.
 #[must_use]
 pub fn to_text(groups: &[FailureGroup]) -> String {
@@ -13,7 +16,7 @@ pub fn to_text(groups: &[FailureGroup]) -> String {
         0 => return "Every mail has arrived, or is not decided yet.\n".to_owned(),
         _ => format!("{} did not arrive, for {}\n", count(all, "mail"), count(groups.len() as u64, "reason")),
     };
-    for group in groups {
+    for group in groups.iter().take(SHOWN) {
         let FailureGroup { count, failure, examples, .. } = group;
         let (reason, failure) = (reason(group), failure.as_str());
         // Writing to a String cannot fail.
@@ -27,6 +30,12 @@ pub fn to_text(groups: &[FailureGroup]) -> String {
             writeln!(text, "    such as notification {notification}, participant {key}{address}{words}")
                 .unwrap_or_default();
         }
+    }
+    if let more @ 1.. = groups.len().saturating_sub(SHOWN) {
+        let (reasons, mails) =
+            (count(more as u64, "more reason"), groups[SHOWN..].iter().map(|group| group.count).sum());
+        writeln!(text, "\nand {reasons} of {}; see all with --format json", count(mails, "mail"))
+            .unwrap_or_default();
     }
     text
 }

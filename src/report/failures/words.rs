@@ -96,10 +96,10 @@ fn common_inner(inner: &str, domains: &HashSet<String>) -> Option<String> {
     if inner.contains('@') || inner.contains("%40") || inner.contains("***") {
         return Some(ADDRESS.to_owned());
     }
-    if let Some((link, _)) = inner.split_once('?').filter(|_| inner.contains("://")) {
-        return Some(format!("{link}?…"));
+    if let Some((scheme, rest)) = inner.split_once("://") {
+        return Some(format!("{scheme}://{}", common_link(rest, domains)));
     }
-    if inner.contains("://") || is_enhanced_code(inner) {
+    if is_enhanced_code(inner) {
         return None;
     }
     if domains.contains(&inner.to_lowercase()) {
@@ -108,7 +108,10 @@ fn common_inner(inner: &str, domains: &HashSet<String>) -> Option<String> {
     // `to=4711`, `id:4711`
     if let Some((name, value)) = inner.split_once(['=', ':', '#']).filter(|(name, _)| is_name(name)) {
         let sign = &inner[name.len()..=name.len()];
-        return common_inner(value, domains).map(|value| format!("{name}{sign}{value}"));
+        let has_digit = || value.bytes().any(|b| b.is_ascii_digit());
+        let is_id = sign != ":" && (name.eq_ignore_ascii_case("id") || has_digit());
+        let common = if is_id { Some(ID.to_owned()) } else { common_inner(value, domains) };
+        return common.map(|value| format!("{name}{sign}{value}"));
     }
     let digits = inner.bytes().filter(u8::is_ascii_digit).count();
     let letters = inner.chars().filter(|c| c.is_alphabetic()).count();
@@ -117,6 +120,21 @@ fn common_inner(inner: &str, domains: &HashSet<String>) -> Option<String> {
     }
     let is_id = digits > 0 && inner.len() >= SHORTEST_ID && !inner.to_ascii_lowercase().starts_with("rfc");
     is_id.then(|| ID.to_owned())
+}
+
+/// Without what a page about one mail or one receiver has in its address.
+fn common_link(link: &str, domains: &HashSet<String>) -> String {
+    let (path, query) = link.split_once('?').map_or((link, ""), |(path, _)| (path, "?…"));
+    let mut parts = path.split('/');
+    let host = parts.next().unwrap_or_default().to_owned();
+    let differs = |part: &str| {
+        let part = part.to_lowercase();
+        (part.len() >= SHORTEST_ID && part.bytes().any(|b| b.is_ascii_digit()))
+            || domains.iter().any(|domain| part.contains(domain))
+    };
+    let parts = parts.map(|part| if differs(part) { "…" } else { part });
+    let common: Vec<&str> = std::iter::once(host.as_str()).chain(parts).collect();
+    common.join("/") + query
 }
 
 fn is_name(name: &str) -> bool {
@@ -165,6 +183,12 @@ mod tests {
                 "554 5.7.1 Service unavailable; Client host [203.0.113.7] blocked using zen.spamhaus.org",
                 "554 5.7.1 Service unavailable; Client host [198.51.100.23] blocked using zen.spamhaus.org",
                 "5.7.1 | Service unavailable; Client host (number) blocked using zen.spamhaus.org",
+            ),
+            (
+                450,
+                "450 4.2.0 <j***@example.com>: Greylisted, see http://postgrey.example/help/example.com.html and id=a1",
+                "450 4.2.0 <k***@example.net>: Greylisted, see http://postgrey.example/help/example.net.html and id=77",
+                "4.2.0 | (address): Greylisted, see http://postgrey.example/help/… and id=(id)",
             ),
             (
                 550,

@@ -65,6 +65,46 @@ impl Store {
         };
         Ok(Person { address, hash, participants, users, keys })
     }
+
+    /// The participants with this key, of an event or of any. One without an address has an empty one. Reads all participants, unless the
+    /// application has an index by their keys.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a row cannot be read.
+    pub fn find_participants_with_key(
+        &self,
+        event_id: Option<EventId>,
+        key: &str,
+    ) -> Result<Vec<AppRow>, StoreError> {
+        let keys = self.app_keys()?;
+        let number: Option<i64> = key.parse().ok();
+        self.run("look for a participant", |connection| {
+            let select = Statement::<Columns>::new("SELECT ").fragment(&EVENT_OF_PARTICIPANT).sql(", ");
+            let (select, column) = match (keys.participants, number) {
+                (ParticipantKeys::Numbers, None) => return Ok(Vec::new()),
+                (ParticipantKeys::Numbers, Some(_)) => (select.fragment(&PARTICIPANT), "id"),
+                // As the ledger lists them.
+                _ => {
+                    let column = lookup_key(keys)?.text;
+                    (select.sql(column), column)
+                }
+            };
+            let from = with_texts(select, "participants").sql(column).sql(" = ");
+            let mut statement = match (keys.participants, number) {
+                (ParticipantKeys::Numbers, Some(number)) => from.number(number),
+                _ => from.text(key),
+            };
+            if let Some(event_id) = event_id {
+                statement = statement.sql(" AND ").event(keys.events.in_participants(event_id));
+            }
+            let rows = statement.load_iter::<Values, _>(connection)?;
+            let rows: Vec<AppRow> = rows
+                .filter_map(|row| row.map(|values| into_row(values)).transpose())
+                .collect::<QueryResult<_>>()?;
+            // Equal for the database may be more than the same.
+            Ok(rows.into_iter().filter(|row| row.key == key || number.is_some()).collect())
+        })
+    }
 }
 
 /// The rows of a table that have the address. `select` begins with event and key.
@@ -76,16 +116,7 @@ fn find_rows<'a>(
 ) -> QueryResult<Vec<AppRow>> {
     let [before, behind] = dispatch!(connection, AnyConnection => dialect::EMAIL_LIKE);
     let [pattern, _] = address.patterns();
-    let rows = select
-        .sql(", ")
-        .fragment(&EMAIL)
-        .sql(", ")
-        .fragment(&NAME)
-        .sql(", ")
-        .fragment(&LOCALE)
-        .sql(" FROM ")
-        .sql(table)
-        .sql(" WHERE ")
+    let rows = with_texts(select, table)
         .sql(before)
         .text(&pattern)
         .sql(behind)
@@ -93,9 +124,23 @@ fn find_rows<'a>(
     rows.filter_map(|row| row.map(|values| read(values, address)).transpose()).collect()
 }
 
+/// Adds the other columns, and the beginning of the condition.
+fn with_texts<'a>(select: Statement<'a, Columns>, table: &'a str) -> Statement<'a, Columns> {
+    let select = select.sql(", ").fragment(&EMAIL).sql(", ").fragment(&NAME).sql(", ").fragment(&LOCALE);
+    select.sql(" FROM ").sql(table).sql(" WHERE ")
+}
+
 /// `None` if it is another address, or the row has no key.
-fn read((event_id, key, email, name, locale): Values, address: &WrittenAddress) -> Option<AppRow> {
-    let AppText(email) = email.filter(|AppText(email)| address.is(email))?;
+fn read(values: Values, address: &WrittenAddress) -> Option<AppRow> {
+    if !values.2.as_ref().is_some_and(|AppText(email)| address.is(email)) {
+        return None;
+    }
+    into_row(values)
+}
+
+/// `None` if the row has no key.
+fn into_row((event_id, key, email, name, locale): Values) -> Option<AppRow> {
+    let email = email.map_or_else(String::new, |AppText(email)| email);
     let event_id = event_id.and_then(|AppText(event_id)| EventId::from_text(&event_id).ok());
     Some(AppRow { event_id, key: key?.0, email, name: not_blank(name), locale: not_blank(locale) })
 }

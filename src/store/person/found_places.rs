@@ -37,20 +37,55 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub fn find_places(&self, person: &Person) -> Result<FoundPlaces, StoreError> {
-        let mut found = FoundPlaces::default();
-        for row in &person.participants {
-            let Some(event_id) = row.event_id else { continue };
-            let places = self.run("look for a participant in the ledger", |connection| {
-                find_participant(connection, event_id, &row.key)
-            })?;
-            found.own.extend(places);
-        }
-        for key in person.keys.participants.iter().filter_map(|key| key.parse().ok()) {
-            self.find_number(key, &mut found.own)?;
-        }
-        self.find_recipients(person, &mut found)?;
+        let mut found = FoundPlaces { own: self.find_participants_of(person)?, ..FoundPlaces::default() };
+        self.find_recipients(&Search::new(person, true), &mut found)?;
         found.others = &found.others - &found.own;
         Ok(found)
+    }
+
+    /// The same without looking at the texts of others.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_own_places(&self, person: &Person) -> Result<BTreeSet<Place>, StoreError> {
+        let mut found = FoundPlaces { own: self.find_participants_of(person)?, ..FoundPlaces::default() };
+        self.find_recipients(&Search::new(person, false), &mut found)?;
+        Ok(found.own)
+    }
+
+    /// Where a participant with this key is a recipient, of an event or of any: as a number that outcomes and deferrals name, and on the lists
+    /// of recipients, all of which are read for a key of any event.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn find_places_of_key(
+        &self,
+        event_id: Option<EventId>,
+        key: &str,
+    ) -> Result<BTreeSet<Place>, StoreError> {
+        const WHAT: &str = "look for a participant in the ledger";
+        let Some(event_id) = event_id else {
+            let mut places = BTreeSet::new();
+            if let Ok(number) = key.parse() {
+                self.find_number(number, &mut places)?;
+            }
+            places.extend(self.run(WHAT, |connection| find_listed(connection, key))?);
+            return Ok(places);
+        };
+        let places = self.run(WHAT, |connection| find_participant(connection, event_id, key))?;
+        Ok(places.into_iter().collect())
+    }
+
+    fn find_participants_of(&self, person: &Person) -> Result<BTreeSet<Place>, StoreError> {
+        let mut own = BTreeSet::new();
+        for row in &person.participants {
+            let Some(event_id) = row.event_id else { continue };
+            own.extend(self.find_places_of_key(Some(event_id), &row.key)?);
+        }
+        for key in person.keys.participants.iter().filter_map(|key| key.parse().ok()) {
+            self.find_number(key, &mut own)?;
+        }
+        Ok(own)
     }
 
     /// The participants with this key, of any event.
@@ -73,8 +108,7 @@ impl Store {
         }
     }
 
-    fn find_recipients(&self, person: &Person, found: &mut FoundPlaces) -> Result<(), StoreError> {
-        let search = Search::new(person);
+    fn find_recipients(&self, search: &Search<'_>, found: &mut FoundPlaces) -> Result<(), StoreError> {
         let mut after = START;
         loop {
             let (rows, audiences) = self.run("look for an address among the recipients", |connection| {
@@ -94,7 +128,7 @@ impl Store {
                 let audience = audiences.get(&place.notification_id).map(String::as_str);
                 if search.is_own(&row, audience) {
                     found.own.insert(place);
-                } else if search.is_in_others(&row) {
+                } else if search.others && search.is_in_others(&row) {
                     found.others.insert(place);
                 }
             }
@@ -122,6 +156,18 @@ fn find_participant(connection: &mut AnyConnection, event_id: EventId, key: &str
         places.extend(listed.into_iter().map(place));
     }
     Ok(places)
+}
+
+/// The participants with this key, of any event, on the lists of recipients.
+fn find_listed(connection: &mut AnyConnection, key: &str) -> QueryResult<Vec<Place>> {
+    let of_participants =
+        notifications::table.filter(notifications::audience.eq("recipients")).select(notifications::id);
+    let listed: Vec<(NotificationId, ParticipantId)> = recipients::table
+        .filter(recipients::user_key.eq(key))
+        .filter(recipients::notification_id.eq_any(of_participants))
+        .select((recipients::notification_id, recipients::id))
+        .load(connection)?;
+    Ok(listed.into_iter().map(place).collect())
 }
 
 /// The outcomes and deferrals of this participant in these notifications.
@@ -157,15 +203,17 @@ struct Search<'a> {
     patterns: [String; 2],
     /// Keys, as they are and in small letters: a UUID may be written in either.
     keys: Vec<String>,
+    /// Whether rows of others are wanted that have the address in their texts.
+    others: bool,
 }
 
 impl<'a> Search<'a> {
-    fn new(person: &'a Person) -> Self {
+    fn new(person: &'a Person, others: bool) -> Self {
         let FormerKeys { participants, users } = &person.keys;
         let keys = person.users.iter().map(|row| &row.key).chain(participants).chain(users);
         let forms = keys.flat_map(|key| [key.clone(), key.to_ascii_lowercase()]);
         let keys: BTreeSet<String> = forms.collect();
-        Self { person, patterns: person.address.patterns(), keys: keys.into_iter().collect() }
+        Self { person, patterns: person.address.patterns(), keys: keys.into_iter().collect(), others }
     }
 
     /// The rows behind a place that may be about the person.
@@ -182,13 +230,12 @@ impl<'a> Search<'a> {
         .sql(")) AND (LOWER(email) LIKE ")
         .text(pattern)
         .sql(" OR LOWER(user_key) LIKE ")
-        .text(pattern)
-        .sql(" OR LOWER(name) LIKE ")
-        .text(pattern)
-        .sql(" OR LOWER(data) LIKE ")
-        .text(pattern)
-        .sql(" OR LOWER(data) LIKE ")
-        .text(encoded);
+        .text(pattern);
+        if self.others {
+            for (column, pattern) in [("name", pattern), ("data", pattern), ("data", encoded)] {
+                statement = statement.sql(" OR LOWER(").sql(column).sql(") LIKE ").text(pattern);
+            }
+        }
         for key in &self.keys {
             statement = statement.sql(" OR LOWER(user_key) = ").text(key).sql(" OR user_key = ").text(key);
         }

@@ -27,6 +27,7 @@ macro_rules! person_tests {
     ($fresh:path) => {
         crate::store::tests::conformance::conformance_tests!($fresh:
             a_person_is_found_by_every_spelling_and_by_keys
+            a_participant_is_found_by_the_key_alone
             erasing_leaves_numbers_that_add_up_and_nothing_of_the_person
             a_dry_run_counts_what_an_erasure_changes
             texts_of_others_lose_the_address_alone
@@ -210,4 +211,38 @@ pub fn a_purge_keeps_suppressions_and_the_log_for_three_years(store: &Store) {
     assert_eq!((purge.step().unwrap(), purge.step().unwrap()), (Some(expected), None));
     assert_eq!(store.list_erasures(Some(&hash), 9).unwrap().len(), 1);
     assert_eq!((count(store, "suppressions"), count(store, "soft_bounces")), (1, 1));
+}
+
+pub fn a_participant_is_found_by_the_key_alone(store: &Store) {
+    let found = |event: Option<EventId>, key: &str| {
+        let rows = store.find_participants_with_key(event, key).unwrap();
+        let places = store.find_places_of_key(event, key).unwrap();
+        let places: Vec<_> =
+            places.iter().map(|place| (place.notification_id.0, place.participant_id.0)).collect();
+        (rows.into_iter().map(|row| (row.event_id, row.key, row.email)).collect::<Vec<_>>(), places)
+    };
+    add_people(store, EVENT, 3);
+    let first = open(store);
+    record(store, &first, Status::Sent, [2]);
+    let row = (Some(EVENT), "2".to_owned(), "p2@example.com".to_owned());
+    let both = (vec![row], vec![(first.id.0, 2)]);
+    let (rows, places) = found(Some(EVENT), "2");
+    assert_eq!((rows.len(), &rows[0].1, &places), (1, &both.0[0].1, &both.1));
+    assert_eq!(found(None, "2"), (rows, places));
+    assert_eq!(found(Some(OTHER_EVENT), "2"), (vec![], vec![]));
+    assert_eq!(found(None, "two"), (vec![], vec![]));
+
+    key_type(store, "VARCHAR(99)", &quoted(&["a", "b b", "C"]));
+    let listed = open(store);
+    let new = NewRecipients {
+        lease: first_lease(listed.id),
+        after: ParticipantId(0),
+        keys: &["C", "b b"],
+        listing: None,
+    };
+    store.append_recipients(&new).unwrap();
+    let (rows, places) = found(None, "b b");
+    assert_eq!((rows.len(), rows[0].1.as_str(), places), (1, "b b", vec![(listed.id.0, 2)]));
+    assert_eq!(found(Some(EVENT), "a").1, [], "not listed");
+    assert_eq!(found(Some(EVENT), "B B"), (vec![], vec![]), "another key");
 }
