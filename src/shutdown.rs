@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use signal_hook::consts::{SIGHUP, SIGXCPU};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU};
 use signal_hook::iterator::Signals;
 
 use crate::exit_code::{FAILED, exit_at_once};
@@ -91,6 +91,21 @@ pub fn stop_on_signals(
         }
     })?;
     Ok(())
+}
+
+/// A token whose shutdown SIGINT or SIGTERM requests: for a command that only looks, and has nothing to finish.
+///
+/// # Errors
+/// When the signals cannot be caught or the thread cannot be started.
+pub fn on_interrupt() -> std::io::Result<Shutdown> {
+    let (trigger, shutdown) = shutdown_pair();
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if signals.forever().next().is_some() {
+            drop(trigger);
+        }
+    })?;
+    Ok(shutdown)
 }
 
 /// How far the shutdown is.

@@ -11,6 +11,9 @@ use crate::broker::error::BrokerError;
 use crate::broker::topology::{self, dead_letter_queue};
 use crate::config::broker::BrokerConfig;
 
+/// Longest wait of a person who looks at more than the queues.
+pub const LIMIT: Duration = Duration::from_secs(2);
+
 /// What a queue has at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueState {

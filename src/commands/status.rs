@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::database;
+use crate::broker::queue_state::{self, LIMIT};
 use crate::commands::arguments::Format;
 use crate::commands::output::{print_text, screen};
 use crate::config::Config;
@@ -17,14 +18,18 @@ use crate::report::bounces;
 use crate::report::notifications::NotificationLine;
 use crate::report::outbox;
 use crate::report::overview::{Overview, Selection};
+use crate::report::queues;
 use crate::report::table;
 use crate::report::workers::Workers;
+
+mod watch;
 
 /// Show the workers, and how far each notification is
 ///
 /// For each notification: participants = sent + bounced + complained + failed + skipped + deferred + pending.
 ///
-/// Lists the workers with their problems, then the newest notifications and all that are running, oldest first.
+/// Lists the workers with their problems, what waits in the queues, then the newest notifications and all that are running, oldest first.
+/// A broker that does not answer within 2 s holds nothing up.
 /// What needs attention, and what to do about it, is printed below the table (on standard error).
 /// Mails of dry-run mode (EMAIL_DUMMY_MODE=True) count as sent; the column "(dry run)" says how many of those sent they are.
 ///
@@ -35,7 +40,8 @@ use crate::report::workers::Workers;
 #[command(after_help = "\
 Examples:
   fanmail status
-  fanmail status --event 123 --format json")]
+  fanmail status --event 123 --format json
+  fanmail status --watch")]
 pub struct StatusArgs {
     /// Show only notifications of this event
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
@@ -49,6 +55,12 @@ pub struct StatusArgs {
     /// Show only the workers; with --format json, as a list
     #[arg(long, conflicts_with_all = ["event", "limit", "all"])]
     pub workers: bool,
+    /// Show only the queues of the broker: what waits, consumers, dead letters; with --format json, as a list
+    #[arg(long, conflicts_with_all = ["event", "limit", "all", "workers"])]
+    pub queues: bool,
+    /// Show what happens now, again and again, until Ctrl-C: workers, queues, and of each notification the rate and the time left
+    #[arg(long, conflicts_with_all = ["limit", "all", "workers", "queues", "format"])]
+    pub watch: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -60,12 +72,20 @@ pub struct StatusArgs {
 /// # Errors
 /// What failed, and why.
 pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    if args.watch {
+        return watch::run(args.event, config);
+    }
+    if args.queues {
+        return print_queues(args.format, config);
+    }
     let store = database::connect_existing(config)?;
     let report_timeout = config.worker.silence_limit();
     if args.workers {
         print_workers(&Workers::new(store.list_workers()?, report_timeout), args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let queues =
+        (args.format == Format::Table).then(|| queue_state::ask_in_background(&config.broker, LIMIT));
     let selection = Selection { event: args.event, newest: (!args.all).then_some(args.limit) };
     let Overview { workers, lines, hidden } = Overview::read(&store, &selection, report_timeout)?;
     let now = Utc::now().naive_utc();
@@ -73,7 +93,10 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
         Format::Json => {
             print_text(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?
         }
-        Format::Table => print_text(&as_text(&workers, &lines, hidden, args.event, now))?,
+        Format::Table => {
+            let queues = queues.map_or_else(String::new, |queues| queues::to_text(&queues.wait()));
+            print_text(&as_text(&workers, &queues, &lines, hidden, args.event, now))?;
+        }
     }
     if hidden > 0 {
         eprintln!("{}", advice::hidden(hidden));
@@ -86,6 +109,15 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let problems = advice::problems(&lines);
     print_to_stderr(&problems);
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_queues(format: Format, config: &Config) -> anyhow::Result<ExitCode> {
+    let queues = queue_state::ask_in_background(&config.broker, LIMIT).wait()?;
+    match format {
+        Format::Json => print_text(&as_json(&queues::to_json(&queues))?)?,
+        Format::Table => print_text(&queues::to_text(&Ok(queues)))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print_workers(workers: &Workers, format: Format) -> anyhow::Result<()> {
@@ -102,6 +134,7 @@ fn as_json(list: &impl Serialize) -> serde_json::Result<String> {
 
 fn as_text(
     workers: &Workers,
+    queues: &str,
     lines: &[NotificationLine],
     hidden: u64,
     event: Option<EventId>,
@@ -113,7 +146,7 @@ fn as_text(
         None if lines.is_empty() => "No notifications.\n".to_owned(),
         _ => table::notifications(lines, hidden, now, screen()),
     };
-    format!("{}\n{notifications}", workers.to_text(unfinished))
+    format!("{}{queues}\n{notifications}", workers.to_text(unfinished))
 }
 
 fn print_to_stderr(lines: &[String]) {

@@ -89,6 +89,11 @@ impl Process {
         read(&self.err)
     }
 
+    /// What it has printed so far.
+    pub fn out(&self) -> String {
+        read(&self.out)
+    }
+
     /// Waits for a log line that contains `text`.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) {

@@ -17,7 +17,7 @@ use crate::report::failures::{self, FailureFilter};
 use crate::report::notifications::NotificationLine;
 use crate::report::outbox;
 use crate::report::overview::{self, Overview, Selection};
-use crate::report::progress::{Progress, ProgressWatch};
+use crate::report::progress::{Progress, ProgressTracker};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::ledger::bounce_counts::BounceCount;
@@ -71,7 +71,7 @@ pub(super) struct StatusReader {
     snapshots: Shelf<(), Snapshot>,
     notifications: Shelf<NotificationId, Option<OneNotification>>,
     failures: Shelf<Vec<NotificationId>, Vec<FailureGroup>>,
-    watch: Arc<Mutex<ProgressWatch>>,
+    watch: Arc<Mutex<ProgressTracker>>,
 }
 
 /// What was read, and until when it is kept.
