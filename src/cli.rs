@@ -115,7 +115,7 @@ Examples:
         #[command(subcommand)]
         command: PersonCommand,
     },
-    /// Look at the messages that could not be processed: list, show
+    /// See and replay the messages that could not be processed: list, show, replay, purge
     #[command(long_about = dead_letters::ABOUT, after_help = dead_letters::EXAMPLES)]
     DeadLetters {
         /// What to do with them.

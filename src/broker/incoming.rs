@@ -12,6 +12,7 @@ use crate::domain::message::identity::Identity;
 use crate::domain::reply_to::ReplyTo;
 use crate::domain::session::{AckWriting, Receipt};
 use crate::domain::traceparent::TraceParent;
+use crate::routes::decoder::Beside;
 
 /// The worker's end of a subscription: messages in, settlements out.
 #[derive(Debug)]
@@ -102,6 +103,21 @@ impl Incoming {
             priority: None,
             reply_to: None,
             traceparent: None,
+        }
+    }
+
+    /// What helps to read its body.
+    #[must_use]
+    pub fn beside(&self) -> Beside<'_> {
+        let routing_key = Some(self.routing_key.as_str());
+        let (routing_key, queue) =
+            if self.exchange.is_empty() { (None, routing_key) } else { (routing_key, None) };
+        Beside {
+            routing_key,
+            queue,
+            cloud_event: self.cloud_event.as_ref(),
+            content_encoding: self.content_encoding.as_deref(),
+            comes_again: self.identity.redelivered,
         }
     }
 }

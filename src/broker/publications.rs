@@ -17,7 +17,7 @@ use crate::config::broker::BrokerConfig;
 use crate::observe::health::Monitor;
 use crate::shutdown::Shutdown;
 
-mod confirm_channel;
+pub(super) mod confirm_channel;
 mod link;
 pub mod publication;
 mod thread;

@@ -5,27 +5,34 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::broker::dead_letters::browse::DeadLetterQueue;
 use crate::commands::dead_letters::listing::ListArgs;
+use crate::commands::dead_letters::purging::PurgeArgs;
+use crate::commands::dead_letters::replaying::ReplayArgs;
 use crate::commands::dead_letters::showing::ShowArgs;
 use crate::config::Config;
 
+mod arguments;
 mod listing;
+mod purging;
+mod replaying;
 mod showing;
 mod text;
 
 /// The help of `dead-letters`.
 pub const ABOUT: &str = "\
-Look at the messages that could not be processed: list, show
+See and replay the messages that could not be processed: list, show, replay, purge
 
-The broker keeps them in the queue QUEUE.dead, each with an id, the reason, and what the message had. Looking at them changes nothing. \
-When the cause is repaired, publish the notification again with: fanmail publish";
+The broker keeps them in the queue QUEUE.dead, each with an id, the reason, and what the message had. When the cause is repaired, replay \
+puts their messages back into their queues, as they were. All of this is safe beside running workers and beside another such command.";
 
 /// Examples below the help of `dead-letters`.
 pub const EXAMPLES: &str = "\
 Examples:
   fanmail dead-letters list --by-reason
-  fanmail dead-letters show 9f2c41d07be35a68";
+  fanmail dead-letters show 9f2c41d07be35a68
+  fanmail dead-letters replay 9f2c41d07be35a68
+  fanmail dead-letters replay --reason 'is not in the database' --dry-run
+  fanmail dead-letters purge --older-than 90d";
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
@@ -34,6 +41,14 @@ pub enum DeadLettersCommand {
     List(ListArgs),
     /// Show one with its whole body, where it came from, and what to do about it
     Show(ShowArgs),
+    /// Put the messages of dead letters back into the queues that they came from, and remove the dead letters
+    ///
+    /// A message without a message_id gets one that is made of the id of the dead letter, so that it counts once if the command is
+    /// interrupted and run again. STALE_AFTER counts from the replay on. A message about an event that was cancelled since is not
+    /// replayed, unless --force is given.
+    Replay(ReplayArgs),
+    /// Delete dead letters for ever; asks first
+    Purge(PurgeArgs),
 }
 
 /// Does what the verb says.
@@ -44,36 +59,7 @@ pub fn run(command: &DeadLettersCommand, config: &Config) -> anyhow::Result<Exit
     match command {
         DeadLettersCommand::List(args) => listing::list(args, config),
         DeadLettersCommand::Show(args) => showing::show(args, config),
-    }
-}
-
-/// Looking at a dead letter counts as a delivery where a queue counts deliveries.
-fn warn_of_deliveries(queues: &[DeadLetterQueue]) {
-    for warning in queues.iter().filter_map(warning) {
-        eprintln!("{warning}");
-    }
-}
-
-fn warning(queue: &DeadLetterQueue) -> Option<String> {
-    let returned = queue.delivery_count?.saturating_add(1);
-    Some(format!(
-        "warning: {} counts deliveries, as quorum queues do. Each look is one ({returned} so far; not from RabbitMQ 4.3 on), \
-         and a message is deleted after delivery-limit of them (20 by default from RabbitMQ 4.0 on). To look more often, \
-         set a higher delivery-limit with a policy",
-        queue.queue
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queue_that_counts_deliveries_is_warned_of() {
-        let queue =
-            |delivery_count| DeadLetterQueue { queue: "events.dead".to_owned(), count: 1, delivery_count };
-        assert_eq!(warning(&queue(None)), None);
-        let text = warning(&queue(Some(2))).unwrap();
-        assert!(text.contains("events.dead counts deliveries") && text.contains("(3 so far; "), "{text}");
+        DeadLettersCommand::Replay(args) => replaying::run(args, config),
+        DeadLettersCommand::Purge(args) => purging::run(args, config),
     }
 }

@@ -10,6 +10,7 @@ use crate::broker::dead_letters::view::DeadLetterView;
 
 pub mod advice;
 pub mod groups;
+pub mod outdated;
 
 /// A dead letter for programs, with its whole body.
 #[must_use]

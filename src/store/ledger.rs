@@ -5,6 +5,7 @@ pub mod acks;
 pub mod backlog;
 pub mod batch;
 pub mod bounce_counts;
+pub mod cancellations;
 pub mod completion;
 pub mod decided;
 pub mod deferrals;

@@ -142,8 +142,17 @@ impl Queue {
 
     /// Number of messages, delivered ones that are not acked included. Takes a second: AMQP does not tell.
     pub fn messages(&self) -> usize {
+        self.messages_in(&self.name)
+    }
+
+    /// The same of dead letters.
+    pub fn messages_of_dead_letters(&self) -> usize {
+        self.messages_in(&self.dead_name())
+    }
+
+    fn messages_in(&self, name: &str) -> usize {
         let list = self.broker.ctl(&["list_queues", "--quiet", "--no-table-headers", "name", "messages"]);
-        let line = list.lines().find_map(|line| line.strip_prefix(&self.name)?.strip_prefix('\t'));
+        let line = list.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('\t'));
         line.map_or(0, |number| number.trim().parse().unwrap())
     }
 

@@ -11,6 +11,7 @@ mod broker_faults;
 mod broker_mixed;
 mod broker_working;
 mod database_faults;
+mod dead_letters;
 mod deferrals;
 mod flood;
 mod lateness;
@@ -68,6 +69,8 @@ scenarios! {
         |run| worker_faults::killed_with_outbox(run, System::Sqlite);
     killed_outbox_postgresql: "worker killed, outbox only, PostgreSQL",
         |run| worker_faults::killed_with_outbox(run, System::Postgresql);
+    replays_killed: "replay of dead letters killed, SQLite, with and without message_id",
+        |run| dead_letters::replays_killed(run, System::Sqlite);
     stopped: "worker stopped with SIGTERM, without message_id", worker_faults::stopped;
     two_signals: "worker stopped with two signals, without message_id", worker_faults::stopped_by_two_signals;
     two_workers_postgresql_id: "one of two workers killed, one frozen, PostgreSQL, with message_id",

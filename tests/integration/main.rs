@@ -21,6 +21,7 @@ mod crashes;
 mod database_trouble;
 mod dead_letter_queue;
 mod dead_letter_sessions;
+mod dead_letters;
 mod deferrals;
 mod dkim;
 mod dry_run;

@@ -9,6 +9,9 @@ use crate::broker::dead_letters::properties::{REASON, text_of};
 /// The header with all moves, the newest first.
 const MOVES: &str = "x-death";
 
+/// What other headers about them begin with.
+const FIRST_AND_LAST: [&str; 2] = ["x-first-death-", "x-last-death-"];
+
 /// The newest move of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BrokerMove {
@@ -61,6 +64,11 @@ pub(super) fn of(properties: &AmqpProperties) -> Option<BrokerMove> {
             _ => None,
         },
     })
+}
+
+/// Whether a header of this name is about moves.
+pub(super) fn is_header(name: &str) -> bool {
+    name == MOVES || FIRST_AND_LAST.iter().any(|beginning| name.starts_with(beginning))
 }
 
 fn field(table: &FieldTable, name: &str) -> Option<String> {

@@ -76,7 +76,6 @@ fn look_on(
                 looked_at.delivery_count = looked_at.delivery_count.max(letter.delivery_count);
                 flow = look(letter);
             }
-            reader.return_all()?;
         }
         queues.push(looked_at);
         if flow.is_break() {

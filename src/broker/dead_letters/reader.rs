@@ -1,5 +1,5 @@
 //! Takes the dead letters of a queue, one after another. Each stays unacked at the broker until it is removed or returned, so that no
-//! other command gets it meanwhile, and goes back to its place when the connection ends.
+//! other command gets it meanwhile, and goes back to its place when the connection is closed.
 
 use amiquip::{Channel, Delivery};
 
@@ -10,7 +10,7 @@ use crate::broker::topology;
 
 /// The dead letters that a queue has when it is opened. Those that a worker adds later are not among them.
 pub(super) struct Reader<'c> {
-    channel: &'c Channel,
+    pub(super) channel: &'c Channel,
     queue: String,
     variable: &'static str,
     /// How many there are.
@@ -44,10 +44,5 @@ impl<'c> Reader<'c> {
             let mut delivery = got.delivery;
             (DeadLetterView::take(&self.queue, &mut delivery), delivery)
         }))
-    }
-
-    /// Returns all that were taken and not removed, to their places.
-    pub(super) fn return_all(self) -> Result<(), BrokerError> {
-        Ok(self.channel.nack_all(true)?)
     }
 }

@@ -12,6 +12,7 @@ use crate::broker::delivery_count::delivery_count;
 use crate::broker::incoming::Incoming;
 use crate::broker::publisher_headers::with_headers;
 use crate::broker::topology::queue_of_dead_letters;
+use crate::domain::message::body::Body;
 use crate::domain::message::identity::Identity;
 use crate::domain::session::Receipt;
 
@@ -45,11 +46,11 @@ pub struct DeadLetterView {
 }
 
 impl DeadLetterView {
-    /// The dead letter of a delivery from `queue`. Takes the body out of it.
+    /// The dead letter of a delivery from `queue`. Takes body and properties out of it, so that it needs little memory.
     pub(super) fn take(queue: &str, delivery: &mut Delivery) -> Self {
         let body = std::mem::take(&mut delivery.body);
-        let routing = (delivery.exchange.as_str(), delivery.routing_key.as_str());
-        Self::new(queue, delivery.properties.clone(), body, routing)
+        let properties = std::mem::take(&mut delivery.properties);
+        Self::new(queue, properties, body, (&delivery.exchange, &delivery.routing_key))
     }
 
     fn new(queue: &str, properties: AmqpProperties, body: Vec<u8>, routing: (&str, &str)) -> Self {
@@ -86,6 +87,14 @@ impl DeadLetterView {
     #[must_use]
     pub fn headers(&self) -> Map<String, Value> {
         values::headers(&self.properties)
+    }
+
+    /// Whether its publisher has given it an id, in AMQP or in its envelope, that names its notification.
+    pub(super) fn has_own_id(&self) -> bool {
+        let incoming = self.as_incoming();
+        let of_attributes = incoming.cloud_event.as_ref().map(|attributes| attributes.origin().id);
+        let of_envelope = || Body::parse(&self.body).ok().map(|body| body.origin.id);
+        incoming.identity.key().is_some() || matches!(of_attributes.or_else(of_envelope), Some(Ok(Some(_))))
     }
 
     /// The message as a worker would get it from its queue, without its body.
@@ -161,6 +170,21 @@ pub(crate) mod tests {
         let odd = [(ID.to_owned(), crate::broker::dead_letters::properties::text("\u{1b}[2J"))];
         let odd = letter(plain().with_headers(odd.into_iter().collect()), b"a");
         assert!(is_id(&odd.id), "{}", odd.id);
+    }
+
+    #[test]
+    fn an_id_may_stand_in_the_envelope() {
+        let has_id = |properties: AmqpProperties, body: &str| {
+            DeadLetterView::new("events.dead", properties, body.as_bytes().to_vec(), ("", "")).has_own_id()
+        };
+        let plain = || AmqpProperties::default();
+        let (bare, enveloped) = (
+            r#"{"type":"UPDATED","event_id":7}"#,
+            r#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"id":"e-1"}}"#,
+        );
+        assert!(!has_id(plain(), bare) && !has_id(plain().with_message_id(String::new()), bare));
+        assert!(has_id(plain().with_message_id("m".to_owned()), bare) && has_id(plain(), enveloped));
+        assert!(!has_id(plain(), &enveloped.replace("\"e-1\"", "[]")) && !has_id(plain(), "no JSON"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use amiquip::{Channel, Confirm, Error, Publish, Return};
+use amiquip::{AmqpProperties, Channel, Confirm, Error, Publish, Return};
 use crossbeam_channel::Receiver;
 
 use crate::broker::amiquip_error::quoted;
@@ -12,7 +12,7 @@ use crate::broker::error::BrokerError;
 
 /// What the broker says about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::broker) enum Answer {
     /// It has the message.
     Confirmed,
     /// No queue takes it.
@@ -22,20 +22,22 @@ pub(super) enum Answer {
 }
 
 /// A channel, and the messages on it that are not answered yet.
-pub(super) struct ConfirmChannel {
+pub(in crate::broker) struct ConfirmChannel {
     channel: Channel,
-    pub(super) confirms: Receiver<Confirm>,
+    /// What tells a message that comes back from others on their way.
+    name_of: fn(&AmqpProperties) -> String,
+    pub(in crate::broker) confirms: Receiver<Confirm>,
     returns: Receiver<Return>,
     /// The number that the broker gives the next message (its delivery tag).
     next_tag: u64,
     /// Number and place of each message that is not answered.
     unanswered: Vec<(u64, usize)>,
-    /// Why messages came back that are not confirmed yet, by their ids.
+    /// Why messages came back that are not confirmed yet, by their names.
     returned: HashMap<String, String>,
 }
 
 /// Why a channel is gone.
-pub(super) enum Loss {
+pub(in crate::broker) enum Loss {
     /// The broker has closed it, and the connection works.
     Channel(BrokerError),
     /// The connection is gone.
@@ -43,15 +45,20 @@ pub(super) enum Loss {
 }
 
 impl ConfirmChannel {
-    pub(super) fn open(connection: &mut BrokerConnection) -> Result<Self, BrokerError> {
+    /// `name_of` must tell the messages apart that are on their way at a time, and that the broker may return.
+    pub(in crate::broker) fn open(
+        connection: &mut BrokerConnection,
+        name_of: fn(&AmqpProperties) -> String,
+    ) -> Result<Self, BrokerError> {
         let channel = connection.open_channel()?;
         let (confirms, returns) = (channel.listen_for_publisher_confirms()?, channel.listen_for_returns()?);
         channel.enable_publisher_confirms()?;
-        Ok(Self { channel, confirms, returns, next_tag: 1, unanswered: Vec::new(), returned: HashMap::new() })
+        let (unanswered, returned) = (Vec::new(), HashMap::new());
+        Ok(Self { channel, name_of, confirms, returns, next_tag: 1, unanswered, returned })
     }
 
     /// Hands a message to the connection. Its answer names this `place`.
-    pub(super) fn send(
+    pub(in crate::broker) fn send(
         &mut self,
         exchange: &str,
         publish: Publish<'_>,
@@ -64,21 +71,21 @@ impl ConfirmChannel {
     }
 
     /// Whether messages are not answered yet.
-    pub(super) fn waits(&self) -> bool {
+    pub(in crate::broker) fn waits(&self) -> bool {
         !self.unanswered.is_empty()
     }
 
     /// The places of the messages that are not answered yet. Answers to them are ignored from now on.
-    pub(super) fn forget(&mut self) -> Vec<usize> {
+    pub(in crate::broker) fn forget(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.unanswered).into_iter().map(|(_, place)| place).collect()
     }
 
     /// The places of the messages that a confirm is about, with their answers. A message that could not be routed is returned first,
     /// then confirmed.
-    pub(super) fn answered<'a>(
+    pub(in crate::broker) fn answered<'a>(
         &mut self,
         confirm: Confirm,
-        id_of: impl Fn(usize) -> &'a str,
+        name_at: impl Fn(usize) -> &'a str,
     ) -> Vec<(usize, Answer)> {
         let (Confirm::Ack(payload) | Confirm::Nack(payload)) = confirm;
         let is_about = |tag: u64| {
@@ -88,10 +95,10 @@ impl ConfirmChannel {
             std::mem::take(&mut self.unanswered).into_iter().partition(|(tag, _)| is_about(*tag));
         self.unanswered = left;
         for returned in self.returns.try_iter() {
-            let id = returned.properties.message_id().clone().unwrap_or_default();
-            self.returned.insert(id, quoted(&returned.reply_text));
+            let name = (self.name_of)(&returned.properties);
+            self.returned.insert(name, quoted(&returned.reply_text));
         }
-        let mut answer = |place| match (self.returned.remove(id_of(place)), confirm) {
+        let mut answer = |place| match (self.returned.remove(name_at(place)), confirm) {
             (Some(words), _) => Answer::Unroutable(words),
             (None, Confirm::Ack(_)) => Answer::Confirmed,
             (None, Confirm::Nack(_)) => Answer::Refused,
@@ -100,7 +107,7 @@ impl ConfirmChannel {
     }
 
     /// Why the channel is gone: amiquip says it at the next call.
-    pub(super) fn loss(&self) -> Loss {
+    pub(in crate::broker) fn loss(&self) -> Loss {
         match self.channel.qos(0, 0, false) {
             Err(error @ Error::ServerClosedChannel { .. }) => Loss::Channel(error.into()),
             Err(error) => Loss::Connection(error.into()),

@@ -65,7 +65,7 @@ impl Link {
         let socket = Arc::clone(&connection.socket);
         let opened = watchdog.guard("opening channels for replies and events", &socket, || {
             let blocked = connection.listen_for_blocked()?;
-            let replies = ConfirmChannel::open(&mut connection)?;
+            let replies = ConfirmChannel::open(&mut connection, message_id)?;
             let events = match &config.events_exchange {
                 Some(exchange) => find_exchange(&mut connection, exchange)?,
                 None => Err("EVENTS_EXCHANGE is not set".to_owned()),
@@ -244,10 +244,15 @@ impl Link {
     }
 }
 
+/// Each publication has its own.
+fn message_id(properties: &AmqpProperties) -> String {
+    properties.message_id().clone().unwrap_or_default()
+}
+
 /// The channel for events, or why they cannot be published.
 fn find_exchange(connection: &mut BrokerConnection, exchange: &str) -> Result<Way, BrokerError> {
     match events_exchange::find_or_declare(connection, exchange) {
-        Ok(()) => Ok(Ok(ConfirmChannel::open(connection)?)),
+        Ok(()) => Ok(Ok(ConfirmChannel::open(connection, message_id)?)),
         Err(error @ BrokerError::EventsExchange(_)) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }

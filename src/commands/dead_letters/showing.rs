@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::broker::dead_letters::browse;
 use crate::broker::dead_letters::view::DeadLetterView;
 use crate::commands::arguments::Format;
+use crate::commands::dead_letters::arguments::missing;
 use crate::commands::dead_letters::listing::replays;
 use crate::commands::dead_letters::text::{escaped_line, escaped_lines, hex_lines, set_in_lines};
 use crate::commands::output::print_json;
@@ -44,15 +45,6 @@ pub(super) fn show(args: &ShowArgs, config: &Config) -> anyhow::Result<ExitCode>
         Format::Json => print_json(&report::to_json(&letter))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What there is to say about an id that no dead letter has.
-pub(super) fn missing(id: &str) -> String {
-    format!(
-        "no dead letter has the id {:?}; it was replayed or purged, or another command looks at it in this moment. List them with: \
-         fanmail dead-letters list",
-        escaped_line(id)
-    )
 }
 
 fn to_text(letter: &DeadLetterView) -> String {

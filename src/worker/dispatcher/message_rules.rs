@@ -13,7 +13,7 @@ use crate::domain::message::refusal::MessageRefusal;
 use crate::domain::message::{Decoded, Message};
 use crate::domain::priority::Priority;
 use crate::domain::traceparent::TraceParent;
-use crate::routes::decoder::{Beside, Decoder, RefusedBody};
+use crate::routes::decoder::{Decoder, RefusedBody};
 use crate::text::timestamp::to_the_second;
 
 /// Why a message is a dead letter with `REQUIRE_MESSAGE_ID=True`, and the cure.
@@ -52,7 +52,7 @@ impl MessageRules {
 
     /// The message, or what becomes of it in any case.
     pub(super) fn read(&self, incoming: &Incoming, now: DateTime<Utc>) -> Result<Accepted, MessageRefusal> {
-        let (decoded, refusal) = match self.decoder.read(&incoming.body, &beside(incoming)) {
+        let (decoded, refusal) = match self.decoder.read(&incoming.body, &incoming.beside()) {
             Ok(decoded) => (decoded, None),
             Err(RefusedBody { refusal, trace: Some(trace) }) => (*trace, Some(refusal)),
             Err(RefusedBody { refusal, trace: None }) => return Err(refusal),
@@ -69,8 +69,12 @@ impl MessageRules {
         let priority = message.priority.or(incoming.priority.and_then(Priority::from_amqp));
         let message = Message { priority, ..message };
         let of_envelope = origin.published_at.as_ref().ok().copied().flatten();
-        let published_at = of_envelope.or(incoming.published_at).unwrap_or(now);
-        let stale = self.find_stale(origin.published_at, incoming.published_at, now);
+        let published_at = incoming.replayed_at.or(of_envelope).or(incoming.published_at).unwrap_or(now);
+        let stale = match incoming.replayed_at {
+            // A person wants it, however old it was: its age counts from then on.
+            Some(replayed_at) => self.find_stale(Ok(Some(replayed_at)), None, now),
+            None => self.find_stale(origin.published_at, incoming.published_at, now),
+        };
         let refusal = refusal.or_else(|| stale.map(MessageRefusal::DeadLetter));
         let traceparent = incoming.traceparent.or(origin.traceparent);
         Ok(Accepted { message, identity, published_at, refusal, traceparent })
@@ -91,24 +95,11 @@ impl MessageRules {
         };
         let is_stale = TimeDelta::from_std(limit).is_ok_and(|limit| now - published_at > limit);
         is_stale.then(|| format!(
-            "it is stale: it was published at {}, and STALE_AFTER is {} s; if its mails are still wanted, replay it with a \
-             larger STALE_AFTER, and if it is not that old, set the clock of the publisher",
+            "it is stale: it was published at {}, and STALE_AFTER is {} s; if its mails are still wanted, replay it, and if it is \
+             not that old, set the clock of the publisher",
             to_the_second(published_at),
             limit.as_secs_f64()
         ))
-    }
-}
-
-fn beside(incoming: &Incoming) -> Beside<'_> {
-    let routing_key = Some(incoming.routing_key.as_str());
-    let (routing_key, queue) =
-        if incoming.exchange.is_empty() { (None, routing_key) } else { (routing_key, None) };
-    Beside {
-        routing_key,
-        queue,
-        cloud_event: incoming.cloud_event.as_ref(),
-        content_encoding: incoming.content_encoding.as_deref(),
-        comes_again: incoming.identity.redelivered,
     }
 }
 
@@ -224,6 +215,12 @@ mod tests {
         let again = stale(&rules, &Incoming { identity, ..published_before(61) });
         assert_eq!(again, Some(reason), "only the ledger knows what is opened");
         assert_eq!(stale(&self::rules(None), &published_before(61)), None, "off");
+        let replayed = |minutes| Incoming {
+            replayed_at: Some(now - TimeDelta::minutes(minutes)),
+            ..published_before(600)
+        };
+        assert_eq!(stale(&rules, &replayed(60)), None, "a person wants it");
+        assert!(stale(&rules, &replayed(61)).unwrap().starts_with("it is stale"), "it waited again");
         let of_envelope =
             br#"{"payload":{"type":"UPDATED","event_id":7},"_meta":{"timestamp":"2026-11-26T08:59:00Z"}}"#;
         let enveloped = Incoming { published_at: Some(now), ..incoming(of_envelope) };

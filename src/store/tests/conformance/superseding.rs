@@ -14,6 +14,7 @@ macro_rules! superseding_tests {
             a_superseded_notification_that_has_not_begun_is_for_no_one
             the_undecided_people_of_a_notification_are_read_in_pages_with_the_deferred
             what_a_dry_run_has_recorded_are_no_mails
+            the_newest_cancellation_of_an_event_is_found
         );
     };
 }
@@ -174,4 +175,22 @@ pub fn what_a_dry_run_has_recorded_are_no_mails(store: &Store) {
     assert!(store.leave_to_senders(first_lease(older.id)).unwrap());
     let left = store.list_set_aside(9).unwrap();
     assert_eq!((left.len(), left[0].due_in), (1, Duration::ZERO));
+}
+
+pub fn the_newest_cancellation_of_an_event_is_found(store: &Store) {
+    add_people(store, EVENT, 1);
+    open_of(store, message(Kind::Updated));
+    open_of(store, Message::new(Kind::Cancelled, OTHER_EVENT));
+    let found = || store.find_cancellation(EVENT).unwrap().map(|found| found.id.0);
+    assert_eq!(found(), None);
+    let first = open_of(store, message(Kind::Cancelled));
+    open_of(store, message(Kind::Updated));
+    assert_eq!(found(), Some(first.id.0));
+    let received_at = look(store, first.id).received_at;
+    assert_eq!(store.find_cancellation(EVENT).unwrap().unwrap().received_at, received_at);
+    let of_dry_run = open_of(store, message(Kind::Cancelled));
+    assert_eq!(found(), Some(of_dry_run.id.0), "it has not begun");
+    let dry = Outcome { verdict: Verdict::DryRun, ..outcome(&of_dry_run, 1, Status::Sent) };
+    assert!(store.record_outcomes(&[dry]).unwrap().is_empty());
+    assert_eq!(found(), Some(first.id.0), "nobody was told");
 }
