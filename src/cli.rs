@@ -128,7 +128,6 @@ Examples:
 
 /// The verbs that work without a configuration, or with one that is wrong.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 #[expect(missing_docs, reason = "clap takes the documentation of some verbs from their arguments")]
 pub enum SetupCommand {
     /// Show the configuration in effect, or write a first .env

@@ -223,7 +223,7 @@ fn open(store: &Store, lease_request: &LeaseRequest) -> Lease {
 }
 
 fn sent(lease: Lease, participant_id: ParticipantId) -> Outcome {
-    Outcome { lease, participant_id, attempts: 1, deferrals: 0, verdict: Verdict::Sent }
+    Outcome { lease, participant_id, attempts: 1, deferrals: 0, verdict: Verdict::Sent(None) }
 }
 
 /// The sample event with all fields, and letters that are not ASCII: most mails have to be encoded.

@@ -36,6 +36,7 @@ Examples:
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
 pub enum DeadLettersCommand {
     /// List dead letters with their reasons; they stay in the queue, marked as redelivered
     List(ListArgs),

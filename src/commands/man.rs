@@ -1,4 +1,4 @@
-//! `fanmail man`: the help as man pages. clap_mangen makes most of it; texts with lines of their own, such as examples, are written here.
+//! `fanmail man`: the help as man pages. `clap_mangen` makes most of it; texts with lines of their own, such as examples, are written here.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -63,13 +63,13 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
         man.render_subcommands_section(&mut page)?;
     }
     for paragraph in command.get_after_help().map(ToString::to_string).unwrap_or_default().split("\n\n") {
-        let titles = [
+        let headings = [
             ("Example:\n", "EXAMPLES"),
             ("Examples:\n", "EXAMPLES"),
             ("Exit codes: ", "EXIT STATUS"),
             ("", "NOTES"),
         ];
-        let titled = titles.iter().find_map(|(begin, title)| Some((title, paragraph.strip_prefix(begin)?)));
+        let titled = headings.iter().find_map(|(begin, title)| Some((title, paragraph.strip_prefix(begin)?)));
         if let Some((title, text)) = titled.filter(|(_, text)| !text.is_empty()) {
             section(title, text).to_writer(&mut page)?;
         }

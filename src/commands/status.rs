@@ -37,6 +37,7 @@ mod watch;
 /// although participants are pending, or is abandoned although participants are pending or deferred.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap prints it as help, where backticks mean nothing")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = "\
 Examples:
   fanmail status
@@ -91,7 +92,7 @@ pub fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let now = Utc::now().naive_utc();
     match args.format {
         Format::Json => {
-            print_text(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?
+            print_text(&as_json(&lines.iter().map(NotificationLine::to_json).collect::<Vec<_>>())?)?;
         }
         Format::Table => {
             let queues = queues.map_or_else(String::new, |queues| queues::to_text(&queues.wait()));

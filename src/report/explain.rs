@@ -17,6 +17,7 @@ use crate::store::suppressions::SuppressionFilter;
 use crate::text::timestamp::rfc3339;
 
 pub mod answer;
+mod reasons;
 pub mod text;
 
 /// Suppressions of one address that are shown: one for each event that was muted.

@@ -20,7 +20,7 @@ pub fn replays_killed(run: &mut Run, system: System) {
     let scenario = run.setup(system, 0).env("EVENT_LOOKUP_GRACE", "0").build();
     let worker = scenario.worker();
     let message = |n: usize| {
-        let id = (n % 3 > 0).then(|| format!("message-{n}"));
+        let id = (!n.is_multiple_of(3)).then(|| format!("message-{n}"));
         (format!(r#"{{"type":"CREATED","event_id":{EVENT}}}"#).into_bytes(), properties(id.as_deref()))
     };
     scenario.queue.publish_all(&(0..messages).map(message).collect::<Vec<_>>());

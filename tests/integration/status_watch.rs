@@ -45,6 +45,7 @@ fn lines_tell_what_has_changed_and_that_the_database_is_away() {
     use testkit::database::{Database, Server};
 
     let server = Database::own(Server::Postgresql);
+    server.start();
     let scenario = Scenario::with_relay("watch-lines", 8).server(&server).connections(2).build();
     scenario.smtp.gate().close_after(Point::BeforeReply, 3);
     scenario.publish("UPDATED");

@@ -32,10 +32,10 @@ pub fn check(parts: &Parts<'_>) -> Finding {
         match read(&peer, TIMEOUT) {
             Ok(None) => {}
             Ok(Some(left)) if left <= TimeDelta::zero() => {
-                ended.push(format!("{}; renew it on the server", told(&peer, left)))
+                ended.push(format!("{}; renew it on the server", told(&peer, left)));
             }
             Ok(Some(left)) if left < SOON => {
-                warnings.push(format!("{}; renew it on the server", told(&peer, left)))
+                warnings.push(format!("{}; renew it on the server", told(&peer, left)));
             }
             Ok(Some(left)) => valid.push(told(&peer, left)),
             Err(cause) => notes.push(format!(

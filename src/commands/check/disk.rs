@@ -44,7 +44,7 @@ fn look(places: &[(&str, PathBuf)]) -> Finding {
                 None => volumes.push(Volume::new(what, &found)),
             },
             Err(error) => {
-                unknown.push(format!("the volume of {what} ({}) cannot be asked: {error}", path.display()))
+                unknown.push(format!("the volume of {what} ({}) cannot be asked: {error}", path.display()));
             }
         }
     }

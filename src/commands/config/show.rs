@@ -55,8 +55,12 @@ pub fn run(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         Format::Table => {
             io::stdout().lock().write_all(to_table(&settings, screen()).as_bytes())?;
             eprintln!("from {}", environment.origin());
-            hints.iter().for_each(|hint| eprintln!("{hint}"));
-            problems.iter().for_each(|problems| eprintln!("{problems}"));
+            for hint in &hints {
+                eprintln!("{hint}");
+            }
+            if let Some(problems) = problems {
+                eprintln!("{problems}");
+            }
         }
         Format::Json => print_json(&to_json(&settings, &hints, problems, environment.origin()))?,
     }

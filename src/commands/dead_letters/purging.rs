@@ -81,7 +81,9 @@ pub(super) fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode>
     }
     let missing_ids = selection.missing(ids.iter().map(String::as_str));
     if is_table {
-        missing_ids.iter().for_each(|id| eprintln!("{}", missing(id)));
+        for id in &missing_ids {
+            eprintln!("{}", missing(id));
+        }
     } else {
         print_json(&json!({"dry_run": args.dry_run, "purged": ids, "missing": missing_ids}))?;
     }

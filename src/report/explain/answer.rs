@@ -3,10 +3,10 @@
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
-use crate::domain::audience::{Audience, Listing};
+use crate::domain::audience::Listing;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::outcome::{Status, Verdict};
-use crate::domain::suppression::SuppressionReason;
+use crate::report::explain::reasons::{or_none, why_no_recipient, why_skipped};
 use crate::report::failures::people::PersonKey;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::person::entries::{DeferralEntry, OutcomeEntry};
@@ -232,62 +232,6 @@ impl MailAnswer {
     }
 }
 
-/// Why somebody is not part of the notification; `None`: the person is, or may be.
-fn why_no_recipient(
-    record: &NotificationRecord,
-    number: Option<ParticipantId>,
-    listing: Option<Listing>,
-) -> Option<String> {
-    let audience = record.notification.audience;
-    let joined_later = match (audience, number) {
-        (Audience::Event { up_to, .. }, Some(number)) => audience.is_frozen() && number > up_to,
-        (Audience::Recipients { .. }, None) => matches!(listing, Some(Listing::Frozen(_))),
-        _ => false,
-    };
-    joined_later.then(|| {
-        "no mail: the person became a participant after the message had arrived, and is not part of the notification"
-            .to_owned()
-    })
-}
-
-/// Why somebody was skipped, and what can be done.
-fn why_skipped(detail: &str, retry: &str) -> (String, Option<String>) {
-    let again = |what: &str| Some(format!("{what}, then send with: {retry} --permanent-too"));
-    if let Some(first) = Verdict::first_with_address(detail) {
-        return (format!("participant {first} has the same address, and the mail went there"), None);
-    }
-    if let Some(newer) = detail.strip_prefix(Verdict::SUPERSEDED_BY) {
-        return (
-            format!("notification {newer} of the same event came meanwhile, and says what there is to say"),
-            None,
-        );
-    }
-    if let Some(reason) = SuppressionReason::from_word(detail) {
-        let why = match reason {
-            SuppressionReason::Unsubscribed => "the address is unsubscribed",
-            SuppressionReason::OptedOut => "the application says in optouts that the address wants no mail",
-            SuppressionReason::Bounced => "the address gets no mail, because an earlier one came back",
-            SuppressionReason::Complained => {
-                "the address gets no mail, because its owner has called one spam"
-            }
-            SuppressionReason::Refused => {
-                "the address gets no mail, because the relay has said that it does not exist"
-            }
-            SuppressionReason::Blocked => "the address is blocked by an operator",
-            SuppressionReason::Erased => "what was known of the person is erased",
-        };
-        let lifted = "if the person wants mail again, lift that (fanmail suppressions remove)";
-        let may_be_lifted = !matches!(reason, SuppressionReason::OptedOut | SuppressionReason::Erased);
-        return (why.to_owned(), may_be_lifted.then(|| again(lifted)).flatten());
-    }
-    match detail {
-        Verdict::NO_ADDRESS => ("the participant had no address".to_owned(), again("add the address")),
-        Verdict::NOT_ALLOWED => ("the domain of the address is not in EMAIL_ALLOW_DOMAINS".to_owned(), None),
-        Verdict::NOTHING_CHANGED => ("the last mail of the event said the same already".to_owned(), None),
-        other => (or_none(other).to_owned(), None),
-    }
-}
-
 /// The relay's words with the code in front, which they mostly begin with.
 fn said(code: Option<i32>, words: Option<&str>) -> String {
     let words = words.unwrap_or_default();
@@ -295,10 +239,6 @@ fn said(code: Option<i32>, words: Option<&str>) -> String {
         Some(code) if !words.starts_with(&code) => format!("{code} {words}").trim_end().to_owned(),
         _ => words.to_owned(),
     }
-}
-
-fn or_none(reason: &str) -> &str {
-    if reason.is_empty() { "no reason is recorded" } else { reason }
 }
 
 fn shown(text: &str) -> String {

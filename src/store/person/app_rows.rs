@@ -98,9 +98,8 @@ impl Store {
                 statement = statement.sql(" AND ").event(keys.events.in_participants(event_id));
             }
             let rows = statement.load_iter::<Values, _>(connection)?;
-            let rows: Vec<AppRow> = rows
-                .filter_map(|row| row.map(|values| into_row(values)).transpose())
-                .collect::<QueryResult<_>>()?;
+            let rows: Vec<AppRow> =
+                rows.filter_map(|row| row.map(into_row).transpose()).collect::<QueryResult<_>>()?;
             // Equal for the database may be more than the same.
             Ok(rows.into_iter().filter(|row| row.key == key || number.is_some()).collect())
         })

@@ -39,8 +39,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn new(part: &'static str, host: &str, port: u16, begin: Begin) -> Self {
-        Self { part, host: host.to_owned(), port, begin }
+    pub fn new(what: &'static str, host: &str, port: u16, begin: Begin) -> Self {
+        Self { part: what, host: host.to_owned(), port, begin }
     }
 
     pub fn address(&self) -> String {

@@ -16,7 +16,9 @@ pub fn masked(value: &str, is_secret: bool) -> Option<String> {
 /// Whether it is the plain path of a SQLite file.
 fn is_path(value: &str) -> bool {
     let is_path_char = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    (value.starts_with(['/', '.']) || value.ends_with(".db")) && value.chars().all(is_path_char)
+    (value.starts_with(['/', '.'])
+        || std::path::Path::new(value).extension().is_some_and(|extension| extension == "db"))
+        && value.chars().all(is_path_char)
 }
 
 /// A URL behind its scheme. The password ends at the last @: one that is not percent-encoded may have others, and slashes, in it.
