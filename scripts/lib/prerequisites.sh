@@ -85,6 +85,7 @@ have_package() {
     python3-dotenv) has_python_module dotenv.parser ;;
     python3-dkim) has_python_module dkim ;;
     python3-nacl) has_python_module nacl.signing ;;
+    groff-base) command -v groff >/dev/null ;;
     libmail-dkim-perl) perl -MMail::DKIM::Verifier -e 1 2>/dev/null ;;
     fonts-noto-core) compgen -G "/usr/share/fonts/*/*/NotoSansArabic*" >/dev/null ;;
     chromium-headless-shell) find_chromium >/dev/null ;;
@@ -137,7 +138,7 @@ need_prerequisites() {
       build) packages+=(ca-certificates gcc libc6-dev pkg-config libssl-dev libpq-dev libmariadb-dev) ;;
       broker) packages+=(rabbitmq-server netbase) ;;
       databases) packages+=(postgresql mariadb-server) ;;
-      judges) packages+=(python3-dotenv python3-dkim python3-nacl libmail-dkim-perl) ;; # of how .env is read, and of DKIM signatures
+      judges) packages+=(python3-dotenv python3-dkim python3-nacl libmail-dkim-perl groff-base) ;; # of how .env is read, of DKIM signatures, and of man pages
       prometheus) packages+=(prometheus) ;; # for tests of the alerts
       valgrind) packages+=(valgrind) ;;
       peers) packages+=(nodejs npm python3-venv) ;;

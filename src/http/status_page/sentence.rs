@@ -61,8 +61,8 @@ mod tests {
         };
         for (sentence, expected) in [
             (
-                "Who, and why: fanmail status --notification 7 --failures. Retry with: fanmail retry --notification 7",
-                "Who, and why: [fanmail status --notification 7 --failures]. Retry with: [fanmail retry --notification 7]",
+                "Who, and why: fanmail failures --notification 7. Retry with: fanmail retry --notification 7",
+                "Who, and why: [fanmail failures --notification 7]. Retry with: [fanmail retry --notification 7]",
             ),
             ("look for rows that fanmail did not write", "look for rows that fanmail did not write"),
             (
