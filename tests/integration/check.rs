@@ -36,9 +36,11 @@ fn check_tells_when_a_certificate_ends() {
         SmtpServer::with_capabilities(Capabilities { tls, ..Capabilities::default() })
     };
     let authority = Authority::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), authority.pem()).unwrap();
     let builder = Scenario::builder("check-certificate").relay(relay(authority.issue())).participants(1);
-    let scenario = builder.env("SMTP_USE_TLS", "True").env("SMTP_CA_FILE", "ca.pem").build();
-    fs::write(scenario.dir.path().join("ca.pem"), authority.pem()).unwrap();
+    let builder = builder.env("SMTP_USE_TLS", "True").env("SMTP_CA_FILE", file.path().to_str().unwrap());
+    let scenario = builder.build();
     let ended = scenario.run(&["check", "--format", "json"]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{ended:?}");
     let found: Value = serde_json::from_str(&ended.out).unwrap();

@@ -42,8 +42,9 @@ fn publish_sends_the_message_that_it_prints() {
 #[test]
 fn status_shows_what_the_ledger_contains() {
     let scenario = Scenario::with_relay("status", 30).build();
-    assert_snapshot!(scenario.run_ok(&["status"]), @r"
+    assert_snapshot!(scenario.run_ok(&["status"]).replace(&scenario.queue.name, "QUEUE"), @r"
     No worker is running.
+    queue QUEUE: does not exist yet; a worker declares it
 
     No notifications.
     ");
