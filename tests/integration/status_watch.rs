@@ -1,15 +1,10 @@
 //! `fanmail status --watch`, in a terminal and without one, and what `status` says of the queue.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use testkit::process::Process;
 use testkit::scenario::Scenario;
-use testkit::smtp::gate::Point;
 use testkit::wait::wait_until;
-
-const SOON: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_terminal_is_drawn_over() {
@@ -42,7 +37,10 @@ fn a_terminal_is_drawn_over() {
 #[cfg(feature = "postgres")]
 #[test]
 fn lines_tell_what_has_changed_and_that_the_database_is_away() {
+    use std::time::Duration;
+
     use testkit::database::{Database, Server};
+    use testkit::smtp::gate::Point;
 
     let server = Database::own(Server::Postgresql);
     server.start();
@@ -62,7 +60,7 @@ fn lines_tell_what_has_changed_and_that_the_database_is_away() {
     scenario.smtp.gate().open();
     wait_until("the end to be told", || watch.out().contains(": completed, 8 sent of 8"));
     watch.signal("INT");
-    let ended = watch.wait_within(SOON);
+    let ended = watch.wait_within(Duration::from_secs(5));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(ended.out.matches("the database answers again").count(), 1, "{}", ended.out);
     assert!(!ended.out.contains('\u{1b}'), "{}", ended.out);

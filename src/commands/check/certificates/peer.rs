@@ -22,8 +22,10 @@ pub enum Begin {
     Tls,
     /// With STARTTLS (RFC 3207), or with the first byte where the relay sends no greeting.
     Smtp,
+    #[cfg(feature = "postgres")]
     /// With an `SSLRequest` (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>).
     Postgres,
+    #[cfg(feature = "mysql")]
     /// With a short `HandshakeResponse41` (<https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>).
     Mysql,
 }
@@ -64,7 +66,9 @@ pub fn read(peer: &Peer, timeout: Duration) -> Result<Option<TimeDelta>, String>
             }
             other => other,
         },
+        #[cfg(feature = "postgres")]
         Begin::Postgres => start_postgres(&mut stream),
+        #[cfg(feature = "mysql")]
         Begin::Mysql => start_mysql(&mut stream),
     };
     if !offered.map_err(|error| error.to_string())? {
@@ -119,11 +123,13 @@ fn smtp_reply(stream: &mut impl Read) -> io::Result<String> {
     Err(io::Error::new(ErrorKind::InvalidData, "its reply is too long"))
 }
 
+#[cfg(feature = "postgres")]
 fn start_postgres(stream: &mut (impl Read + Write)) -> io::Result<bool> {
     stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47])?;
     Ok(read_exactly::<1>(stream)? == *b"S")
 }
 
+#[cfg(feature = "mysql")]
 fn start_mysql(stream: &mut (impl Read + Write)) -> io::Result<bool> {
     const SSL: u32 = 0x800;
     const PROTOCOL_41: u32 = 0x200;
@@ -192,13 +198,19 @@ mod tests {
         assert!(start_smtp(&mut Said(b"220 he", Vec::new())).is_err());
     }
 
+    #[cfg(feature = "postgres")]
     #[test]
-    fn servers_of_databases_are_asked_in_their_protocols() {
+    fn postgresql_is_asked_in_its_protocol() {
         for (answer, offers) in [(&b"S"[..], true), (b"N", false)] {
             let mut server = Said(answer, Vec::new());
             assert_eq!(start_postgres(&mut server).unwrap(), offers);
             assert_eq!(server.1.len(), 8);
         }
+    }
+
+    #[cfg(feature = "mysql")]
+    #[test]
+    fn mysql_is_asked_in_its_protocol() {
         let greeting = |capabilities: [u8; 2]| {
             let mut packet = vec![10];
             packet.extend(b"10.11.6-MariaDB\0\x01\0\0\0saltsalt\0");
