@@ -63,13 +63,15 @@ pub fn check(parts: &Parts<'_>) -> Finding {
 
 /// Until when a certificate is valid, or was.
 fn told(peer: &Peer, left: TimeDelta) -> String {
-    let end = (Utc::now() + left).format("%F");
+    let now = Utc::now();
+    let end = (now + left).date_naive();
     let (part, address) = (peer.part, peer.address());
-    match left.num_days() {
+    match (end - now.date_naive()).num_days() {
         _ if left <= TimeDelta::zero() => {
             format!("the certificate of the {part} ({address}) has ended on {end}")
         }
-        0 => format!("the certificate of the {part} ({address}) ends today or tomorrow, on {end}"),
+        0 => format!("the certificate of the {part} ({address}) ends today, on {end}"),
+        1 => format!("the certificate of the {part} ({address}) ends tomorrow, on {end}"),
         days if left < SOON => {
             format!("the certificate of the {part} ({address}) ends in {days} days, on {end}")
         }
