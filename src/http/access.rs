@@ -48,7 +48,7 @@ pub enum Visitor {
     Person(Session),
 }
 
-/// Why somebody does not get what is asked for.
+/// Why a visitor does not get what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Other machines reach the server, and there is no token that they could show.
@@ -103,7 +103,7 @@ impl Access {
         self.tokens.is_empty()
     }
 
-    /// The header `Set-Cookie` for somebody who shows a token; `None` if it is none.
+    /// The header `Set-Cookie` for a person who shows a token; `None` if it is none.
     #[must_use]
     pub fn sign_in(&self, shown: &str, headers: &HeaderMap) -> Option<String> {
         let over_tls = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
@@ -111,7 +111,7 @@ impl Access {
         Some(session.set_cookie(&self.tokens, over_tls))
     }
 
-    /// The header `Set-Cookie` for somebody who leaves.
+    /// The header `Set-Cookie` for a person who signs out.
     #[must_use]
     pub fn sign_out(&self) -> String {
         end_cookie(&self.tokens)

@@ -58,7 +58,7 @@ fn cells(line: &NotificationLine, now: NaiveDateTime) -> Vec<Cell> {
     begin.into_iter().chain(numbers(tally)).chain([worker]).collect()
 }
 
-/// Green is done, red needs somebody.
+/// Green is done, red needs a person.
 fn tone(line: &NotificationLine) -> Tone {
     match line.record.state {
         _ if line.is_unfinished() && line.has_lost_holder() => Tone::Caution,

@@ -1,4 +1,4 @@
-//! What is wrong in one sentence, and what to do: the first thing that somebody wants to know. The sentences about notifications are left
+//! What is wrong in one sentence, and what to do: the first thing that a person wants to know. The sentences about notifications are left
 //! to `advice`, those about a part to `observe`.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub enum Level {
     Well,
     /// Something is worth knowing.
     Note,
-    /// Somebody has to do something, and mails go out.
+    /// An operator has to do something, and mails go out.
     Attention,
     /// Mails do not go out, or messages are not taken.
     Trouble,

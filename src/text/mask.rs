@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(mask(text), text);
         }
         for (text, masked) in [
-            // Somebody's address may look so.
+            // A person's address may look so.
             ("<n12.p34.0123456789@mail.example.org>", "<n***@mail.example.org>"),
             ("<n12.p34.8e9703b916@example.org>", "<n***@example.org>"),
             ("<n12.p34.8e9703b916@mail.example.org.evil.example>", "<n***@mail.example.org.evil.example>"),

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::hmac::{HmacKey, are_equal};
 
-/// How long somebody stays signed in.
+/// How long a person stays signed in.
 const LASTS: Duration = Duration::from_secs(12 * 3600);
 /// Bytes of a seal: half of an HMAC-SHA256 (RFC 2104 section 5).
 const SEAL: usize = 16;

@@ -16,9 +16,10 @@ use crate::content::error::TemplateError;
 use crate::http::status_page::view::Frame;
 
 const STYLE: &str = include_str!("style.css");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("base.html", include_str!("base.html")),
     ("failures.html", include_str!("failures.html")),
+    ("pieces.html", include_str!("pieces.html")),
     ("status.html", include_str!("status.html")),
     ("notification.html", include_str!("notification.html")),
     ("sign_in.html", include_str!("sign_in.html")),

@@ -59,7 +59,7 @@ fn form(page: &StatusPage, status: StatusCode, next: &str, message: Option<&'sta
     page.inner.pages.respond(status, "sign_in.html", &Frame::still(), &view)
 }
 
-/// A path of the status page: whoever makes somebody follow a link must not choose where they are after signing in.
+/// A path of the status page: the writer of a link must not choose where a person is after signing in.
 fn own_path(next: &str) -> &str {
     let id = next.strip_prefix("/notifications/").unwrap_or_default();
     let is_notification = !id.is_empty() && id.len() < 20 && id.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Why somebody got no mail: skipped, for a reason that the ledger has as a word, or no part of the notification.
+//! Why a person got no mail: skipped, for a reason that the ledger has as a word, or no part of the notification.
 
 use crate::domain::audience::{Audience, Listing};
 use crate::domain::ids::ParticipantId;
@@ -6,7 +6,7 @@ use crate::domain::outcome::Verdict;
 use crate::domain::suppression::SuppressionReason;
 use crate::store::ledger::row::NotificationRecord;
 
-/// Why somebody is not part of the notification; `None`: the person is, or may be.
+/// Why a person is not part of the notification; `None`: the person is, or may be.
 pub(super) fn why_no_recipient(
     record: &NotificationRecord,
     number: Option<ParticipantId>,
@@ -24,7 +24,7 @@ pub(super) fn why_no_recipient(
     })
 }
 
-/// Why somebody was skipped, and what can be done.
+/// Why a person was skipped, and what can be done.
 pub(super) fn why_skipped(detail: &str, retry: &str) -> (String, Option<String>) {
     let again = |what: &str| Some(format!("{what}, then send with: {retry} --permanent-too"));
     if let Some(first) = Verdict::first_with_address(detail) {

@@ -18,13 +18,13 @@ const KEY_MAX: usize = 600;
 /// Notifications that are kept at hand.
 const MAX_KNOWN: usize = 1_000;
 
-/// The application's key for somebody.
+/// The application's key for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum PersonKey {
     /// A text.
     Text(String),
-    /// A whole number, or the number of somebody whom a message names by the address.
+    /// A whole number, or the number of a person whom a message names by the address.
     Number(ParticipantId),
 }
 
@@ -49,7 +49,7 @@ pub struct ShownPerson {
 }
 
 impl ShownPerson {
-    /// Somebody of whom the ledger alone knows.
+    /// A person of whom the ledger alone knows.
     #[must_use]
     pub fn unknown(place: Place) -> Self {
         Self { participant: PersonKey::Number(place.participant_id), address: None }

@@ -46,6 +46,25 @@ pub struct Task {
     pub state: TaskState,
 }
 
+impl Task {
+    /// A task of usual urgency, without a queue, a delivery and a place.
+    #[must_use]
+    pub fn new(message: Message, identity: Identity, state: TaskState) -> Self {
+        Self {
+            message,
+            identity,
+            source: None,
+            urgency: Urgency::Usual,
+            receipt: None,
+            published_at: None,
+            reply_to: None,
+            traceparent: None,
+            place: None,
+            state,
+        }
+    }
+}
+
 /// How far a task is. The table of `dispatcher` shows how a state follows another one.
 #[derive(Debug)]
 #[expect(

@@ -49,20 +49,8 @@ impl Tasks {
         (source, urgency): (SourceId, Urgency),
         receipt: Receipt,
     ) -> TaskId {
-        let (source, receipt, state) = (Some(source), Some(receipt), TaskState::Opening);
-        let (published_at, reply_to, traceparent, place) = (None, None, None, None);
-        self.insert(Task {
-            message,
-            identity,
-            source,
-            urgency,
-            receipt,
-            published_at,
-            reply_to,
-            traceparent,
-            place,
-            state,
-        })
+        let task = Task::new(message, identity, TaskState::Opening);
+        self.insert(Task { source: Some(source), urgency, receipt: Some(receipt), ..task })
     }
 
     /// Sets when the message of a task was published, and the trace that it belongs to.
@@ -85,21 +73,8 @@ impl Tasks {
         let WithoutMessage { message, identity, opened, place } = notification;
         let is_new = matches!(opened, OpenedAs::Ours { resumed: false, .. });
         let published_at = is_new.then(Utc::now);
-        let (place, state) = (Some(place), TaskState::Waiting(opened));
-        let urgency = Urgency::Usual;
-        let (source, receipt, reply_to, traceparent) = (None, None, None, None);
-        self.insert(Task {
-            message,
-            identity,
-            source,
-            urgency,
-            receipt,
-            published_at,
-            reply_to,
-            traceparent,
-            place,
-            state,
-        })
+        let task = Task::new(message, identity, TaskState::Waiting(opened));
+        self.insert(Task { published_at, place: Some(place), ..task })
     }
 
     fn insert(&mut self, task: Task) -> TaskId {
