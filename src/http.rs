@@ -11,6 +11,7 @@ use crate::http::unsubscribe::Unsubscribing;
 use crate::http::webhooks::Webhooks;
 
 pub mod access;
+pub mod broker;
 mod client;
 pub mod database;
 pub mod probes;

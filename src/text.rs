@@ -8,5 +8,6 @@ pub mod duration;
 pub mod links;
 pub mod mask;
 pub mod screen;
+pub mod shell;
 pub mod table;
 pub mod timestamp;

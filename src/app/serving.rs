@@ -1,6 +1,7 @@
 //! Makes what the HTTP server answers, and starts it. What it answers is left to `http`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::app::Runtime;
 use crate::config::Config;
@@ -8,14 +9,17 @@ use crate::config::email::Route;
 use crate::content::renderer::Templates;
 use crate::http;
 use crate::http::access::Access;
+use crate::http::broker::RequestBroker;
 use crate::http::database::RequestDatabase;
-use crate::http::probes::Probes;
+use crate::http::probes::{Liveness, Probes};
 use crate::http::readiness::Readiness;
 use crate::http::server::{self, HttpServer};
-use crate::http::status_page::StatusPage;
+use crate::http::status_page::{StatusPage, StatusSources};
 use crate::http::unsubscribe::Unsubscribing;
 use crate::http::webhooks::Webhooks;
 use crate::observe::events;
+use crate::routes::Routes;
+use crate::supervision::state::Supervised;
 
 impl Runtime {
     /// Serves probes, metrics and the page behind the links of mails, if `HTTP_ADDR` is set. `has_broker`: messages come from a broker.
@@ -28,6 +32,8 @@ impl Runtime {
         templates: &Templates,
         database: &RequestDatabase,
         has_broker: bool,
+        routes: Option<Arc<Routes>>,
+        supervised: &Supervised,
     ) -> anyhow::Result<Option<HttpServer>> {
         let Some(addr) = config.http.addr else {
             if config.email.unsubscribe.is_some() {
@@ -52,9 +58,19 @@ impl Runtime {
         if config.http.is_exposed() && config.http.tokens.is_empty() {
             events::http::closed(addr);
         }
-        let silence = config.worker.silence_limit();
-        let status_page = StatusPage::new(monitor.clone(), access.clone(), database.clone(), silence)?;
-        let probes = Probes { monitor, readiness, access };
+        let status_page = StatusPage::new(StatusSources {
+            monitor: monitor.clone(),
+            access: access.clone(),
+            database: database.clone(),
+            broker: RequestBroker::new(has_broker.then(|| config.broker.clone())),
+            routes,
+            shutdown: self.shutdown.clone(),
+            report_timeout: config.worker.silence_limit(),
+            sends: has_relay,
+        })?;
+        let supervised = supervised.clone();
+        let liveness = Liveness::new(move || supervised.is_alive(Instant::now()));
+        let probes = Probes { monitor, readiness, access, liveness };
         let routes = http::routes(probes, status_page, unsubscribing, webhooks);
         Ok(Some(server::serve(addr, &routes.paths, routes.router)?))
     }

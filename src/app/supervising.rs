@@ -11,6 +11,12 @@ use crate::supervision::state::Supervised;
 use crate::supervision::systemd;
 
 impl Runtime {
+    /// What supervisors and probes look at.
+    #[must_use]
+    pub fn supervised(&self) -> Supervised {
+        Supervised::new(self.monitor.clone(), self.shutdown.clone())
+    }
+
     /// Tells systemd of the worker from now on, and Consul if `CONSUL_HTTP_ADDR` is set. `http` is where the worker answers requests.
     ///
     /// # Errors
@@ -19,12 +25,11 @@ impl Runtime {
         &self,
         config: &Config,
         http: Option<SocketAddr>,
-    ) -> anyhow::Result<(Supervised, Option<Registration>)> {
-        let supervised = Supervised::new(self.monitor.clone(), self.shutdown.clone());
-        systemd::start(&supervised).context("cannot start the thread that tells systemd")?;
-        let register = |consul| consul::register(consul, http, &supervised);
+        supervised: &Supervised,
+    ) -> anyhow::Result<Option<Registration>> {
+        systemd::start(supervised).context("cannot start the thread that tells systemd")?;
+        let register = |consul| consul::register(consul, http, supervised);
         let registration = config.consul.as_ref().map(register).transpose();
-        let registration = registration.context("cannot start the thread that tells Consul")?;
-        Ok((supervised, registration))
+        registration.context("cannot start the thread that tells Consul")
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::broker::product;
 use crate::config::broker::BrokerConfig;
+use crate::text::shell::quoted;
 
 /// The limit that the advice recommends: four hours, in milliseconds.
 const RAISED: &str = "14400000";
@@ -75,11 +76,6 @@ fn escaped(name: &str) -> String {
             special.then_some('\\').into_iter().chain([c])
         })
         .collect()
-}
-
-/// Quotes a text as one word for a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -118,8 +118,10 @@ pub fn run(args: &WorkerArgs, config: &Config, environment: &Environment) -> any
     let request_database = RequestDatabase::default();
     let has_broker = !args.outbox_only;
     runtime.starts(config, has_broker);
-    let http = runtime.serve_http(config, &templates, &request_database, has_broker)?;
-    let (supervised, registration) = runtime.supervise(config, http.as_ref().map(|http| http.addr))?;
+    let supervised = runtime.supervised();
+    let http =
+        runtime.serve_http(config, &templates, &request_database, has_broker, routes.clone(), &supervised)?;
+    let registration = runtime.supervise(config, http.as_ref().map(|http| http.addr), &supervised)?;
     let Some((store, installation)) = runtime.wait_for_database(config)? else {
         log::info!("stopped before the database answered; no message was taken");
         return Ok(ExitCode::SUCCESS);

@@ -2,6 +2,7 @@
 //! who show it: programs in the header `Authorization`, people by a [`Session`]. Pages for everybody, such as those that unsubscribe, do
 //! not ask here.
 
+pub mod form;
 pub mod session;
 
 use std::net::IpAddr;
@@ -18,10 +19,12 @@ use url::form_urlencoded;
 use crate::config::http::HttpConfig;
 use crate::config::secret::Secret;
 use crate::hmac::{HmacKey, are_equal};
-use crate::http::access::session::{Session, end_cookie, is_of_own_page};
+use crate::http::access::session::{Session, end_cookie};
 
 /// Where people sign in.
 pub const SIGN_IN: &str = "/sign-in";
+/// The field in the query of [`SIGN_IN`] that says that a form was not accepted, because nobody was signed in.
+pub const UNSENT: &str = "unsent";
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -117,18 +120,6 @@ impl Access {
         end_cookie(&self.tokens)
     }
 
-    /// What a form of this session has in a hidden field that posts to `path`.
-    #[must_use]
-    pub fn form_seal(&self, session: &Session, path: &str) -> Option<String> {
-        session.form_seal(&self.tokens, path)
-    }
-
-    /// Whether a form was posted to `path` by a page that this session has got from here.
-    #[must_use]
-    pub fn accepts_form(&self, session: &Session, path: &str, seal: &str, headers: &HeaderMap) -> bool {
-        is_of_own_page(headers) && session.has_sealed(&self.tokens, path, seal)
-    }
-
     /// Whether the reasons of a problem may be told, and not only that there is one.
     #[must_use]
     pub fn may_hear_reasons(&self, headers: &HeaderMap) -> bool {
@@ -160,10 +151,12 @@ async fn guard(access: &Access, from: From, mut request: Request, next: Next) ->
             next.run(request).await
         }
         Err(Refusal::NoToken) if from == From::ThisMachine && is_read_by_a_person(&request) => {
-            let next = request.uri().path();
-            let query: String =
-                form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
-            Redirect::to(&format!("{SIGN_IN}?{query}")).into_response()
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("next", request.uri().path());
+            if request.method() == Method::POST {
+                query.append_pair(UNSENT, "yes");
+            }
+            Redirect::to(&format!("{SIGN_IN}?{}", query.finish())).into_response()
         }
         Err(refusal) => refusal.into_response(),
     }
@@ -171,7 +164,7 @@ async fn guard(access: &Access, from: From, mut request: Request, next: Next) ->
 
 fn is_read_by_a_person(request: &Request) -> bool {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    [Method::GET, Method::HEAD].contains(request.method()) && accept.contains("text/html")
+    [Method::GET, Method::HEAD, Method::POST].contains(request.method()) && accept.contains("text/html")
 }
 
 impl Refusal {

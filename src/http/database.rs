@@ -43,6 +43,12 @@ impl RequestDatabase {
         self.store.get_or_init(|| store.with_own_connections(CONNECTIONS));
     }
 
+    /// The database itself, once it is open: for a thread that may wait.
+    #[must_use]
+    pub fn store(&self) -> Option<Store> {
+        self.store.get().cloned()
+    }
+
     /// Whether requests have one.
     #[must_use]
     pub fn is_open(&self) -> bool {

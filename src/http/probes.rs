@@ -1,6 +1,9 @@
 //! `GET /livez`, `/readyz`, `/healthz` and `/metrics`, for probes and Prometheus. Probes get an answer without a token; the reasons of a
 //! problem, which name hosts, and the metrics are for those who may see data.
 
+use std::fmt;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
@@ -23,6 +26,25 @@ pub struct Probes {
     pub readiness: Readiness,
     /// Who may hear reasons and see metrics.
     pub access: Access,
+    /// Whether the threads of the process move.
+    pub liveness: Liveness,
+}
+
+/// Says whether the threads of the process move. It must not ask others.
+#[derive(Clone)]
+pub struct Liveness(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Liveness {
+    /// As `ask` says.
+    pub fn new(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl fmt::Debug for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Liveness(…)")
+    }
 }
 
 /// Answers with the state of this process.
@@ -42,8 +64,12 @@ async fn only_get() -> Response {
     text(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n")
 }
 
-async fn livez() -> Response {
-    text(StatusCode::OK, "ok\n")
+async fn livez(State(Probes { liveness, .. }): State<Probes>) -> Response {
+    if (liveness.0)() {
+        text(StatusCode::OK, "ok\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "a thread that takes messages hangs; restart the worker\n")
+    }
 }
 
 async fn readyz(State(Probes { readiness, access, .. }): State<Probes>, headers: HeaderMap) -> Response {
@@ -90,4 +116,37 @@ fn name_of_part(line: &str) -> &str {
 
 fn wants_json(headers: &HeaderMap) -> bool {
     headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::config::http::HttpConfig;
+    use crate::http::database::RequestDatabase;
+    use crate::observe::health::Part;
+
+    #[test]
+    fn livez_is_about_threads_and_not_about_other_machines() {
+        let (monitor, runtime) = (Monitor::default(), Builder::new_current_thread().build().unwrap());
+        for part in [Part::Broker, Part::Database, Part::Relay] {
+            monitor.health.set_problem(part, "down".to_owned());
+        }
+        for (moves, expected) in [(true, 200), (false, 503)] {
+            let probes = Probes {
+                monitor: monitor.clone(),
+                readiness: Readiness::new(monitor.health.clone(), RequestDatabase::default(), true, true),
+                access: Access::new(&HttpConfig { addr: None, tokens: Vec::new() }),
+                liveness: Liveness::new(move || moves),
+            };
+            let routes = TowerToHyperService::new(routes(probes));
+            let asked = routes.call(Request::get("/livez").body(Body::empty()).unwrap());
+            assert_eq!(runtime.block_on(asked).unwrap().status().as_u16(), expected);
+        }
+    }
 }

@@ -1,12 +1,19 @@
 //! The status page for people, and the same for programs under `/api/`: what the workers do, what is wrong, and what to do. What it says is
 //! made in `report`; reading is left to `reading`, the look to `pages`.
 
+mod acting;
+mod actions;
 mod api;
+mod dead_letters;
 mod notification;
 mod pages;
+mod process;
 mod reading;
+mod replay;
+mod retry;
 mod sentence;
 mod sign_in;
+mod step;
 mod view;
 
 use std::sync::{Arc, Mutex};
@@ -23,20 +30,26 @@ use url::form_urlencoded;
 use crate::content::error::TemplateError;
 use crate::domain::ids::NotificationId;
 use crate::http::access::{Access, SIGN_IN, Visitor, guard_pages};
+use crate::http::broker::RequestBroker;
 use crate::http::database::RequestDatabase;
 use crate::http::rate_limit::{Allowance, RateLimit};
+use crate::http::status_page::actions::Actions;
+use crate::http::status_page::dead_letters::{DeadLetterReader, DeadLettersView, REPLAY};
 use crate::http::status_page::pages::Pages;
+use crate::http::status_page::process::ProcessView;
 use crate::http::status_page::reading::{Snapshot, StatusReader};
 use crate::http::status_page::view::{Frame, StatusView};
 use crate::observe::health::Monitor;
 use crate::report::failures::group::FailureGroup;
 use crate::report::notifications::NotificationLine;
 use crate::report::verdict::Verdict;
+use crate::routes::Routes;
+use crate::shutdown::Shutdown;
 
 /// How often a page is read again by itself, in seconds.
 const REFRESH_SECONDS: &str = "5";
 /// Longest form, in bytes.
-const FORM_MAX: usize = 4096;
+const FORM_MAX: usize = 8192;
 /// How often one client may try to sign in, and how often all may: a token cannot be guessed, and each try is short.
 const EACH: Allowance = Allowance { burst: 10.0, per_second: 0.5 };
 const ALL: Allowance = Allowance { burst: 100.0, per_second: 10.0 };
@@ -53,6 +66,33 @@ struct Inner {
     monitor: Monitor,
     access: Access,
     sign_ins: Mutex<RateLimit>,
+    database: RequestDatabase,
+    broker: RequestBroker,
+    dead_letters: DeadLetterReader,
+    actions: Actions,
+    routes: Option<Arc<Routes>>,
+    shutdown: Shutdown,
+    sends: bool,
+}
+
+/// What the page is about.
+pub struct StatusSources {
+    /// Health and metrics of this process.
+    pub monitor: Monitor,
+    /// Who may see and do what.
+    pub access: Access,
+    /// The ledger.
+    pub database: RequestDatabase,
+    /// Where dead letters are.
+    pub broker: RequestBroker,
+    /// Those of `ROUTES_FILE`.
+    pub routes: Option<Arc<Routes>>,
+    /// Ends what buttons have started.
+    pub shutdown: Shutdown,
+    /// A worker that has not reported for longer is silent.
+    pub report_timeout: Duration,
+    /// Whether this worker sends mails, and not only seems to.
+    pub sends: bool,
 }
 
 /// The value of a field in the query of an address.
@@ -62,19 +102,27 @@ fn query_field(query: Option<&str>, name: &str) -> Option<String> {
 }
 
 impl StatusPage {
-    /// Of this process. A worker that has not reported for longer than `report_timeout` is silent.
+    /// The page about these sources.
     ///
     /// # Errors
     /// When a page does not compile.
-    pub fn new(
-        monitor: Monitor,
-        access: Access,
-        database: RequestDatabase,
-        report_timeout: Duration,
-    ) -> Result<Self, TemplateError> {
-        let reader = StatusReader::new(database, report_timeout);
-        let sign_ins = Mutex::new(RateLimit::new(EACH, ALL, Instant::now()));
-        let inner = Inner { pages: Pages::new()?, reader, monitor, access, sign_ins };
+    pub fn new(sources: StatusSources) -> Result<Self, TemplateError> {
+        let StatusSources { monitor, access, database, broker, routes, shutdown, report_timeout, sends } =
+            sources;
+        let inner = Inner {
+            pages: Pages::new()?,
+            reader: StatusReader::new(database.clone(), monitor.fan_outs.clone(), report_timeout),
+            sign_ins: Mutex::new(RateLimit::new(EACH, ALL, Instant::now())),
+            dead_letters: DeadLetterReader::new(broker.clone()),
+            actions: Actions::default(),
+            monitor,
+            access,
+            database,
+            broker,
+            routes,
+            shutdown,
+            sends,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -84,6 +132,9 @@ impl StatusPage {
         Router::new()
             .route("/", get(show))
             .route("/notifications/{id}", get(notification::show))
+            .route("/notifications/{id}/retry", get(retry::ask).post(retry::act))
+            .route(REPLAY, get(replay::ask).post(replay::act))
+            .route("/actions/{id}", get(acting::show))
             .merge(api::routes())
             .route_layer(guarded)
             .route(SIGN_IN, get(sign_in::show).post(sign_in::act))
@@ -121,17 +172,19 @@ async fn show(
     let frame = frame(&visitor, query.as_deref(), "/");
     let Ok(snapshot) = inner.reader.snapshot().await else { return inner.unavailable(&frame) };
     let failures = inner.failures(&snapshot.overview.lines).await;
-    let view = StatusView::new(&snapshot, inner.verdict(&snapshot), &failures, &inner.monitor.metrics);
+    let process = ProcessView::new(&inner.monitor.metrics);
+    let counts = process.dead_letters();
+    let look = inner.dead_letters.look(&counts).await;
+    let dead_letters = DeadLettersView::new(&counts, look.as_deref(), frame.is_signed_in());
+    let view = StatusView::new(&snapshot, inner.verdict(&snapshot), &failures, process, dead_letters);
     inner.respond(StatusCode::OK, "status.html", &frame, &view)
 }
 
 impl Inner {
     /// The page while the database is away: what this process knows.
     fn unavailable(&self, frame: &Frame) -> Response {
-        let view = StatusView::without_database(
-            Verdict::without_database(&self.monitor.health),
-            &self.monitor.metrics,
-        );
+        let verdict = Verdict::without_database(&self.monitor.health);
+        let view = StatusView::without_database(verdict, ProcessView::new(&self.monitor.metrics));
         self.respond(StatusCode::SERVICE_UNAVAILABLE, "status.html", frame, &view)
     }
 

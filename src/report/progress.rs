@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::domain::ids::NotificationId;
+use crate::observe::progress::FanOutProgress;
 use crate::report::notifications::NotificationLine;
 use crate::text::duration::at_most;
 
 /// The rate is that of this time.
 const WINDOW: Duration = Duration::from_secs(30);
+
+/// What a fan-out says of its rate holds for so long.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Two looks that are nearer than this say nothing of a rate.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -31,6 +35,16 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Without a rate yet, that of the fan-out in this process is as good: it has counted before anybody looked. One that has not changed
+    /// for a while says nothing of now.
+    pub fn add_rate_of(&mut self, fan_out: &FanOutProgress, now: Instant) {
+        let is_new = now.saturating_duration_since(fan_out.changed) < FRESH;
+        if self.per_second.is_none() && is_new && fan_out.rate > 0.0 {
+            self.per_second = Some(one_decimal(fan_out.rate));
+            self.seconds_left = Some(seconds(self.pending, fan_out.rate));
+        }
+    }
+
     /// `1000 of 250000 (0 %), 1234/s, 4 min left`
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -89,7 +103,11 @@ impl ProgressTracker {
 /// With one decimal.
 #[expect(clippy::cast_precision_loss, reason = "a rate is shown with one decimal")]
 fn rate(number: u64, lasted: Duration) -> f64 {
-    (number as f64 / lasted.as_secs_f64() * 10.0).round() / 10.0
+    one_decimal(number as f64 / lasted.as_secs_f64())
+}
+
+fn one_decimal(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
 }
 
 #[expect(
@@ -105,6 +123,7 @@ fn seconds(pending: u64, rate: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::progress::FanOuts;
     use crate::report::notifications::tests::line;
     use crate::store::ledger::row::NotificationState;
 
@@ -126,6 +145,27 @@ mod tests {
         1300 of 10000 (13 %), 0.0/s, stands still
         10 of 10000 (0 %)
         10000 of 10000 (100 %), 9990/s
+        ");
+    }
+
+    #[test]
+    fn a_fan_out_of_this_process_has_a_rate_at_the_first_look() {
+        let (fan_outs, now) = (FanOuts::default(), Instant::now());
+        let running = line(7, NotificationState::Running, [1000, 100, 0, 0, 900]);
+        let fan_out = fan_outs.begin(&running.record.notification, 0, now);
+        let mut tracker = ProgressTracker::default();
+        let mut look = |rate, later| {
+            let advanced = fan_out.advance(100, rate, now).unwrap();
+            let mut progress = tracker.observe(std::slice::from_ref(&running), now)[0];
+            progress.add_rate_of(&advanced, now + Duration::from_secs(later));
+            tracker = ProgressTracker::default();
+            progress.to_text()
+        };
+        let texts = [look(33.33, 1), look(33.33, 60), look(0.0, 1)];
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        100 of 1000 (10 %), 33/s, 28 s left
+        100 of 1000 (10 %)
+        100 of 1000 (10 %)
         ");
     }
 

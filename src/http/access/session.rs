@@ -1,5 +1,5 @@
-//! A person who has signed in: a sealed cookie, of which the server keeps nothing. Every worker with the same token knows it. The forms of
-//! pages have a seal of their own, made for this session and this form, so that no foreign page can post one.
+//! A person who has signed in: a sealed cookie, of which the server keeps nothing. Every worker with the same token knows it. What a session
+//! seals of a form is left to `form`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -51,20 +51,20 @@ impl Session {
         set_cookie(keys, &self.value, LASTS, over_tls)
     }
 
-    /// What a hidden field of a form has that posts to `path`.
-    pub(super) fn form_seal(&self, keys: &[HmacKey], path: &str) -> Option<String> {
-        Some(URL_SAFE_NO_PAD.encode(seal(keys.first()?, FORM, self.of_form(path).as_bytes())))
+    /// The seal of a text for this session.
+    pub(super) fn seal(&self, keys: &[HmacKey], text: &str) -> Option<String> {
+        Some(URL_SAFE_NO_PAD.encode(seal(keys.first()?, FORM, self.with_text(text).as_bytes())))
     }
 
-    /// Whether a form that posts to `path` was made for this session.
-    pub(super) fn has_sealed(&self, keys: &[HmacKey], path: &str, shown: &str) -> bool {
+    /// Whether a text was sealed for this session.
+    pub(super) fn has_sealed(&self, keys: &[HmacKey], text: &str, shown: &str) -> bool {
         let shown = URL_SAFE_NO_PAD.decode(shown).unwrap_or_default();
-        keys.iter().any(|key| are_equal(&seal(key, FORM, self.of_form(path).as_bytes()), &shown))
+        keys.iter().any(|key| are_equal(&seal(key, FORM, self.with_text(text).as_bytes()), &shown))
     }
 
-    /// A path has no blank.
-    fn of_form(&self, path: &str) -> String {
-        format!("{path} {}", self.value)
+    /// The value of a cookie has no blank.
+    fn with_text(&self, text: &str) -> String {
+        format!("{} {text}", self.value)
     }
 }
 
@@ -152,11 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_of_one_session_and_one_path() {
+    fn a_seal_is_of_one_session_and_of_any_token() {
         let (tokens, now) = (keys(&["new", "old"]), SystemTime::now());
         let session = Session::begin(&tokens, now).unwrap();
-        let seal = session.form_seal(&tokens, "/a").unwrap();
-        assert!(session.has_sealed(&tokens, "/a", &seal));
+        let seal = session.seal(&tokens[1..], "/a").unwrap();
+        assert!(session.has_sealed(&tokens, "/a", &seal), "that of the old token");
         let other = Session::begin(&tokens, now + Duration::from_secs(1)).unwrap();
         assert!(!other.has_sealed(&tokens, "/a", &seal) && !session.has_sealed(&tokens, "/b", &seal));
         assert!(

@@ -10,12 +10,14 @@ use super::*;
 use crate::config::http::HttpConfig;
 use crate::config::secret::Secret;
 use crate::http::access::Access;
+use crate::http::broker::RequestBroker;
 use crate::http::database::RequestDatabase;
-use crate::http::probes::Probes;
+use crate::http::probes::{Liveness, Probes};
 use crate::http::readiness::Readiness;
-use crate::http::status_page::StatusPage;
+use crate::http::status_page::{StatusPage, StatusSources};
 use crate::http::{self, Routes};
 use crate::observe::health::{Monitor, Part};
+use crate::shutdown::shutdown_pair;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -32,9 +34,21 @@ fn start_at(addr: &str, token: Option<&str>) -> (HttpServer, Monitor) {
     let tokens = token.map(|token| Secret::new(token.to_owned())).into_iter().collect();
     let access = Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens });
     let readiness = Readiness::new(monitor.health.clone(), database.clone(), true, true);
-    let page = StatusPage::new(monitor.clone(), access.clone(), database, Duration::from_secs(60)).unwrap();
+    let (_trigger, shutdown) = shutdown_pair();
+    let page = StatusPage::new(StatusSources {
+        monitor: monitor.clone(),
+        access: access.clone(),
+        database,
+        broker: RequestBroker::new(None),
+        routes: None,
+        shutdown,
+        report_timeout: Duration::from_secs(60),
+        sends: true,
+    });
+    let page = page.unwrap();
+    let liveness = Liveness::new(|| true);
     let Routes { router, paths } =
-        http::routes(Probes { monitor: monitor.clone(), readiness, access }, page, None, None);
+        http::routes(Probes { monitor: monitor.clone(), readiness, access, liveness }, page, None, None);
     assert_eq!(paths, "/, /api/, /livez, /readyz, /healthz and /metrics");
     (start_with(router), monitor)
 }

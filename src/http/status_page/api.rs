@@ -7,12 +7,15 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::http::database::Unavailable;
 use crate::http::respond::{json, text};
 use crate::http::status_page::StatusPage;
+use crate::http::status_page::dead_letters::DeadLetterLook;
 use crate::http::status_page::notification::{read_id, unknown};
-use crate::http::status_page::view::ProcessView;
+use crate::http::status_page::process::ProcessView;
+use crate::report::dead_letters::groups::DeadLetterGroup;
 use crate::report::failures::group::FailureGroup;
 use crate::report::notifications::{JsonNotification, NotificationLine};
 use crate::report::progress::Progress;
@@ -35,6 +38,8 @@ struct JsonStatus<'a> {
     read_at: String,
     verdict: Verdict,
     this_worker: ProcessView,
+    /// By their reasons; null while these are not known.
+    dead_letters: Option<Vec<Value>>,
     workers: Vec<JsonWorker<'a>>,
     running: &'a [Progress],
     notifications: Vec<JsonNotification<'a>>,
@@ -55,16 +60,25 @@ async fn status(State(StatusPage { inner }): State<StatusPage>) -> Response {
         Ok(snapshot) => snapshot,
         Err(Unavailable) => return unavailable(),
     };
+    let this_worker = ProcessView::new(&inner.monitor.metrics);
+    let look = inner.dead_letters.look(&this_worker.dead_letters()).await;
     let status = JsonStatus {
         read_at: rfc3339(snapshot.at),
         verdict: inner.verdict(&snapshot),
-        this_worker: ProcessView::new(&inner.monitor.metrics),
+        dead_letters: dead_letters(&this_worker, look.as_deref()),
+        this_worker,
         workers: snapshot.overview.workers.to_json(),
         running: &snapshot.progress,
         notifications: snapshot.overview.lines.iter().map(NotificationLine::to_json).collect(),
         hidden: snapshot.overview.hidden,
     };
     json(StatusCode::OK, &status)
+}
+
+/// None at all are none, whatever a look has found.
+fn dead_letters(process: &ProcessView, look: Option<&DeadLetterLook>) -> Option<Vec<Value>> {
+    let groups = look.map(|look| look.groups.iter().map(DeadLetterGroup::to_json).collect());
+    groups.or_else(|| process.has_no_dead_letters().then(Vec::new))
 }
 
 async fn notifications(State(StatusPage { inner }): State<StatusPage>) -> Response {

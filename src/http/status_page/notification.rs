@@ -17,6 +17,7 @@ use crate::report::advice;
 use crate::report::failures::advice::advice as failure_advice;
 use crate::report::failures::group::FailureGroup;
 use crate::report::notifications::NotificationLine;
+use crate::store::ledger::row::NotificationState;
 use crate::text::clean::one_line;
 use crate::text::count::grouped;
 use crate::text::mask::mask;
@@ -33,7 +34,7 @@ pub(super) async fn show(
     let Ok(found) = inner.reader.notification(id).await else { return inner.unavailable(&frame) };
     let Some(found) = found.as_ref() else { return unknown(&id.to_string()) };
     let failures = inner.failures(std::slice::from_ref(&found.line)).await;
-    let view = NotificationView::new(found, &failures);
+    let view = NotificationView::new(found, &failures, inner.sends && frame.is_signed_in());
     inner.respond(StatusCode::OK, "notification.html", &frame, &view)
 }
 
@@ -44,6 +45,11 @@ pub(super) fn read_id(text: &str) -> Option<NotificationId> {
 pub(super) fn unknown(id: &str) -> Response {
     let id: String = id.chars().take(40).filter(char::is_ascii_graphic).collect();
     text(StatusCode::NOT_FOUND, format!("there is no notification {id}\n"))
+}
+
+/// Whether there is something that a button can have tried again.
+pub(super) fn can_retry(line: &NotificationLine) -> bool {
+    line.record.state == NotificationState::Completed && line.tally.failed + line.tally.deferred > 0
 }
 
 /// What is known of a notification.
@@ -64,10 +70,13 @@ struct NotificationView<'a> {
     sentences: Vec<Vec<Piece>>,
     failures: &'a [FailureGroup],
     more_failures: usize,
+    /// Whether there is a button to try mails again.
+    can_retry: bool,
 }
 
 impl<'a> NotificationView<'a> {
-    fn new(found: &OneNotification, failures: &'a [FailureGroup]) -> Self {
+    /// `may_change`: somebody looks who may try mails again.
+    fn new(found: &OneNotification, failures: &'a [FailureGroup], may_change: bool) -> Self {
         let OneNotification { at, line, progress } = found;
         let lines = std::slice::from_ref(line);
         let mut sentences = advice::problems(lines);
@@ -79,6 +88,7 @@ impl<'a> NotificationView<'a> {
             progress: progress.as_ref().map(ProgressView::new),
             reason: line.record.reason.as_deref().map(shown),
             facts: facts(line),
+            can_retry: may_change && can_retry(line),
             sentences: sentences.iter().map(|sentence| pieces(sentence)).collect(),
             failures: &failures[..failures.len().min(GROUPS)],
             more_failures: failures.len().saturating_sub(GROUPS),

@@ -16,12 +16,13 @@ use crate::content::error::TemplateError;
 use crate::http::status_page::view::Frame;
 
 const STYLE: &str = include_str!("style.css");
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("base.html", include_str!("base.html")),
     ("failures.html", include_str!("failures.html")),
     ("pieces.html", include_str!("pieces.html")),
     ("status.html", include_str!("status.html")),
     ("notification.html", include_str!("notification.html")),
+    ("step.html", include_str!("step.html")),
     ("sign_in.html", include_str!("sign_in.html")),
 ];
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::domain::ids::NotificationId;
 use crate::http::database::{RequestDatabase, Unavailable};
+use crate::observe::progress::FanOuts;
 use crate::report::failures::group::FailureGroup;
 use crate::report::failures::{self, FailureFilter};
 use crate::report::notifications::NotificationLine;
@@ -65,6 +66,8 @@ pub(super) struct OneNotification {
 #[derive(Clone)]
 pub(super) struct StatusReader {
     database: RequestDatabase,
+    /// Those of this process.
+    fan_outs: FanOuts,
     /// A worker that has not reported for longer is silent.
     report_timeout: Duration,
     one_at_a_time: Arc<Semaphore>,
@@ -97,6 +100,10 @@ impl<K: Eq + Hash + Clone, T> Shelf<K, T> {
         entries.get(key).filter(|(until, _)| *until > Instant::now()).map(|(_, kept)| kept.clone())
     }
 
+    fn forget(&self) {
+        lock(&self.0).clear();
+    }
+
     fn keep(&self, key: K, until: Instant, value: Result<Arc<T>, Unavailable>) {
         let mut entries = lock(&self.0);
         if entries.len() >= MAX_KEPT {
@@ -109,9 +116,10 @@ impl<K: Eq + Hash + Clone, T> Shelf<K, T> {
 }
 
 impl StatusReader {
-    pub(super) fn new(database: RequestDatabase, report_timeout: Duration) -> Self {
+    pub(super) fn new(database: RequestDatabase, fan_outs: FanOuts, report_timeout: Duration) -> Self {
         Self {
             database,
+            fan_outs,
             report_timeout,
             one_at_a_time: Arc::new(Semaphore::new(1)),
             snapshots: Shelf::default(),
@@ -123,11 +131,17 @@ impl StatusReader {
 
     /// The workers, and the newest notifications.
     pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, Unavailable> {
-        let (report_timeout, watch) = (self.report_timeout, Arc::clone(&self.watch));
+        let (report_timeout, watch, fan_outs) =
+            (self.report_timeout, Arc::clone(&self.watch), self.fan_outs.clone());
         let read = move |store: &Store| {
             let selection = Selection { event: None, newest: Some(NEWEST) };
             let overview = Overview::read(store, &selection, report_timeout)?;
-            let progress = lock(&watch).observe(&overview.lines, Instant::now());
+            let now = Instant::now();
+            let mut progress = lock(&watch).observe(&overview.lines, now);
+            for own in fan_outs.running() {
+                let same = |progress: &&mut Progress| progress.notification == own.notification.id;
+                progress.iter_mut().filter(same).for_each(|progress| progress.add_rate_of(&own, now));
+            }
             let (bounces, outbox) = (store.list_bounce_counts()?, store.summarize_outbox(outbox::NAMED)?);
             Ok(Snapshot { at: Utc::now(), overview, progress, bounces, outbox })
         };
@@ -157,6 +171,13 @@ impl StatusReader {
     ) -> Result<Arc<Vec<FailureGroup>>, Unavailable> {
         let filter = FailureFilter { notifications: Some(of.clone()), code: None };
         self.kept(&self.failures, of, FAILURES_KEPT, move |store| failures::read(store, &filter)).await
+    }
+
+    /// Something was changed, after which nothing that was read is true any more.
+    pub(super) fn forget(&self) {
+        self.snapshots.forget();
+        self.notifications.forget();
+        self.failures.forget();
     }
 
     /// What is kept under this key, or what `read` returns.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
 use url::form_urlencoded;
 
-use crate::http::access::{Refusal, SIGN_IN};
+use crate::http::access::{Refusal, SIGN_IN, UNSENT};
 use crate::http::client::{Peer, client_address};
 use crate::http::status_page::view::Frame;
 use crate::http::status_page::{StatusPage, query_field};
@@ -23,8 +23,11 @@ struct SignInView<'a> {
 }
 
 pub(super) async fn show(State(page): State<StatusPage>, RawQuery(query): RawQuery) -> Response {
-    let next = query_field(query.as_deref(), "next");
-    form(&page, StatusCode::OK, next.as_deref().unwrap_or("/"), None)
+    let field = |name| query_field(query.as_deref(), name);
+    let message = field(UNSENT).map(
+        |_| "You are not signed in any more, so nothing was changed. Sign in, and press the button again.",
+    );
+    form(&page, StatusCode::OK, field("next").as_deref().unwrap_or("/"), message)
 }
 
 pub(super) async fn act(
@@ -62,6 +65,7 @@ fn form(page: &StatusPage, status: StatusCode, next: &str, message: Option<&'sta
 /// A path of the status page: the writer of a link must not choose where a person is after signing in.
 fn own_path(next: &str) -> &str {
     let id = next.strip_prefix("/notifications/").unwrap_or_default();
+    let id = id.strip_suffix("/retry").unwrap_or(id);
     let is_notification = !id.is_empty() && id.len() < 20 && id.bytes().all(|byte| byte.is_ascii_digit());
     if is_notification { next } else { "/" }
 }
@@ -72,13 +76,16 @@ mod tests {
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        assert_eq!(own_path("/notifications/72"), "/notifications/72");
+        for own in ["/notifications/72", "/notifications/72/retry"] {
+            assert_eq!(own_path(own), own);
+        }
         for next in [
             "",
             "//evil.example",
             "https://evil.example",
             "/notifications/7/../..",
             "/notifications/",
+            "/notifications//retry",
             "/\\evil",
         ] {
             assert_eq!(own_path(next), "/", "{next}");

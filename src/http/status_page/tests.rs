@@ -10,12 +10,15 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tokio::runtime::Builder;
 
+mod buttons;
+
 use super::*;
 use crate::config::database::{Backend, DatabaseConfig};
 use crate::config::http::HttpConfig;
 use crate::config::secret::Secret;
 use crate::http::client::Peer;
 use crate::observe::health::Part;
+use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -37,6 +40,7 @@ struct Site {
     routes: Router,
     monitor: Monitor,
     _dir: tempfile::TempDir,
+    _trigger: ShutdownTrigger,
 }
 
 impl Site {
@@ -48,12 +52,25 @@ impl Site {
         let mut connection =
             SqliteConnection::establish(dir.path().join("page.db").to_str().unwrap()).unwrap();
         connection.batch_execute(ROWS).unwrap();
-        let (monitor, database) = (Monitor::default(), RequestDatabase::default());
+        let database = RequestDatabase::default();
         database.open(&store);
+        Self::over(database, addr, token, dir)
+    }
+
+    fn over(database: RequestDatabase, addr: &str, token: Option<&str>, dir: tempfile::TempDir) -> Self {
+        let (monitor, (trigger, shutdown)) = (Monitor::default(), shutdown_pair());
         let tokens = token.map(|token| Secret::new(token.to_owned())).into_iter().collect();
-        let access = Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens });
-        let page = StatusPage::new(monitor.clone(), access, database, Duration::from_secs(60)).unwrap();
-        Self { routes: page.routes(), monitor, _dir: dir }
+        let page = StatusPage::new(StatusSources {
+            monitor: monitor.clone(),
+            access: Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens }),
+            database,
+            broker: RequestBroker::new(None),
+            routes: None,
+            shutdown,
+            report_timeout: Duration::from_secs(60),
+            sends: true,
+        });
+        Self { routes: page.unwrap().routes(), monitor, _dir: dir, _trigger: trigger }
     }
 
     /// Status, headers and body.
@@ -134,6 +151,7 @@ fn programs_get_the_same_as_json() {
     let status = site.json("/api/status");
     assert_eq!(status["verdict"]["level"], "note");
     assert_eq!(status["this_worker"]["breaker"], "closed");
+    assert_eq!(status["dead_letters"], serde_json::json!([]));
     assert_eq!(status["running"][0]["pending"], 2);
     assert_eq!(status["notifications"], site.json("/api/notifications"));
     assert_eq!(status["notifications"][0]["failed"], 2);
@@ -149,12 +167,8 @@ fn programs_get_the_same_as_json() {
 
 #[test]
 fn without_a_database_the_page_says_what_this_process_knows() {
-    let monitor = Monitor::default();
-    monitor.health.set_problem(Part::Database, "connection refused".to_owned());
-    let access = Access::new(&HttpConfig { addr: Some("127.0.0.1:1".parse().unwrap()), tokens: Vec::new() });
-    let page = StatusPage::new(monitor.clone(), access, RequestDatabase::default(), Duration::from_secs(60));
-    let dir = tempfile::tempdir().unwrap();
-    let site = Site { routes: page.unwrap().routes(), monitor, _dir: dir };
+    let site = Site::over(RequestDatabase::default(), "127.0.0.1:1", None, tempfile::tempdir().unwrap());
+    site.monitor.health.set_problem(Part::Database, "connection refused".to_owned());
     let (status, _, html) = site.get("/", &[]);
     assert_eq!(status, 503);
     assert!(html.contains("<h1>The database does not answer</h1>"), "{html}");

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::domain::ids::NotificationId;
 use crate::http::access::Visitor;
+use crate::http::status_page::dead_letters::DeadLettersView;
+use crate::http::status_page::process::ProcessView;
 use crate::http::status_page::reading::Snapshot;
 use crate::http::status_page::sentence::{Piece, pieces};
-use crate::observe::metrics::Metrics;
 use crate::report::advice;
 use crate::report::failures::group::FailureGroup;
 use crate::report::notifications::NotificationLine;
@@ -49,28 +50,17 @@ impl Frame {
         Self { version, path, refreshes: None, is_signed_in: false }
     }
 
+    /// The same for somebody who may have signed in.
+    pub(super) fn still_of(visitor: &Visitor) -> Self {
+        Self { is_signed_in: matches!(visitor, Visitor::Person(_)), ..Self::still() }
+    }
+
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.is_signed_in
+    }
+
     pub(super) fn refreshes(&self) -> bool {
         self.refreshes == Some(true)
-    }
-}
-
-/// What this process knows of its relay. Programs rely on these keys.
-#[derive(Debug, Serialize)]
-pub(super) struct ProcessView {
-    breaker: &'static str,
-    /// Mails a second that the relay takes; `None`: it asks for no limit.
-    pace_per_second: Option<f64>,
-    connections: u64,
-}
-
-impl ProcessView {
-    pub(super) fn new(metrics: &Metrics) -> Self {
-        let pace = metrics.pace_per_second.get();
-        Self {
-            breaker: if metrics.breaker_open.get() == 0 { "closed" } else { "open" },
-            pace_per_second: (pace > 0.0).then_some(pace),
-            connections: metrics.connections_in_use.get(),
-        }
     }
 }
 
@@ -188,6 +178,7 @@ pub(super) struct StatusView<'a> {
     at: Time,
     verdict: VerdictView,
     process: ProcessView,
+    dead_letters: Option<DeadLettersView>,
     /// `None` while the database is away.
     totals: Option<Totals>,
     running: Vec<Running>,
@@ -224,7 +215,8 @@ impl<'a> StatusView<'a> {
         snapshot: &Snapshot,
         verdict: Verdict,
         failures: &'a [FailureGroup],
-        metrics: &Metrics,
+        process: ProcessView,
+        dead_letters: Option<DeadLettersView>,
     ) -> Self {
         let (now, lines) = (snapshot.at, &snapshot.overview.lines);
         let running = lines.iter().filter(|line| line.is_unfinished()).map(|line| {
@@ -236,7 +228,8 @@ impl<'a> StatusView<'a> {
         Self {
             at: Time::new(now, to_the_second(now)),
             verdict: VerdictView::new(verdict),
-            process: ProcessView::new(metrics),
+            process,
+            dead_letters,
             totals: Some(Totals::new(lines)),
             running: running.collect(),
             failures: &failures[..failures.len().min(GROUPS)],
@@ -247,12 +240,13 @@ impl<'a> StatusView<'a> {
         }
     }
 
-    pub(super) fn without_database(verdict: Verdict, metrics: &Metrics) -> Self {
+    pub(super) fn without_database(verdict: Verdict, process: ProcessView) -> Self {
         let now = Utc::now();
         Self {
             at: Time::new(now, to_the_second(now)),
             verdict: VerdictView::new(verdict),
-            process: ProcessView::new(metrics),
+            process,
+            dead_letters: None,
             totals: None,
             running: Vec::new(),
             failures: &[],

@@ -47,6 +47,12 @@ impl QueueMetrics {
         gauges.clone()
     }
 
+    /// All of them, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, QueueGauges)> {
+        lock(&self.0).iter().map(|(queue, gauges)| (queue.clone(), gauges.clone())).collect()
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         let queues = lock(&self.0);
         let mut register = |name, help, gauge: fn(&QueueGauges) -> &FloatGauge| {

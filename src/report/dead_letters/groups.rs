@@ -38,6 +38,12 @@ pub struct DeadLetterGroup {
 }
 
 impl DeadLetterGroup {
+    /// Whether its reason names it, so that it can be replayed by it.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.reason != OTHERS
+    }
+
     /// The group for programs.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -27,6 +27,7 @@ use crate::store::schema::{deferrals, notifications};
 pub(crate) mod due;
 mod postponing;
 pub(crate) mod recording;
+pub mod reopening;
 pub(crate) mod row;
 
 /// When a mail is tried again, and what is known of its attempts so far.

@@ -21,6 +21,7 @@ mod identity;
 mod importing;
 mod keys;
 mod leasing;
+mod made_due;
 mod message_details;
 mod names;
 mod no_address;
@@ -55,7 +56,6 @@ mod words;
 
 pub use backlog::*;
 pub use batches::*;
-pub(super) use coalescing::coalescing_tests;
 pub use coalescing::*;
 pub use completion::*;
 pub use deferral_order::*;
@@ -67,10 +67,6 @@ pub use identity::*;
 pub use importing::*;
 pub use keys::*;
 pub use leasing::*;
-pub use message_details::*;
-pub(super) use names::conformance_tests;
-pub use no_address::*;
-pub use notices::*;
 pub use opening::*;
 pub use other_sessions::*;
 pub use outbox::*;
@@ -99,7 +95,11 @@ pub use users::*;
 pub use values::*;
 pub use without_message::*;
 pub use words::*;
-pub(super) use {failures::failure_tests, person::person_tests, returned::returned_tests};
+pub(super) use {
+    coalescing::coalescing_tests, failures::failure_tests, made_due::made_due_tests,
+    names::conformance_tests, person::person_tests, returned::returned_tests,
+};
+pub use {made_due::*, message_details::*, no_address::*, notices::*};
 
 pub fn migrating_again_changes_nothing(store: &Store) {
     let notification = open(store);

@@ -5,6 +5,7 @@ macro_rules! conformance_tests {
     ($fresh:path) => {
         crate::store::tests::conformance::coalescing_tests!($fresh);
         crate::store::tests::conformance::failure_tests!($fresh);
+        crate::store::tests::conformance::made_due_tests!($fresh);
         crate::store::tests::conformance::retention_of_deferrals_tests!($fresh);
         crate::store::tests::conformance::superseding_tests!($fresh);
         crate::store::tests::conformance::person_tests!($fresh);
