@@ -45,7 +45,7 @@ const DEFAULT_FILE: &str = "notification_service.db";
 
 impl DatabaseConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let is_set = ["DATABASE_URL", "DATABASE_URL_FILE"].iter().any(|name| reader.text(name).is_some());
+        let is_set = reader.has_secret("DATABASE_URL");
         let backend =
             reader.secret("DATABASE_URL").and_then(|url| match Backend::parse(url.expose().trim()) {
                 Ok(backend) => Some(backend),

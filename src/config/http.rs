@@ -27,7 +27,7 @@ impl HttpConfig {
         let (address, token) = ("HTTP_ADDR", "HTTP_TOKEN");
         let expected = "an address and a port such as 127.0.0.1:9090 or 0.0.0.0:9090";
         let addr: Option<SocketAddr> = reader.parsed(address, expected, |value| value.parse().ok());
-        let is_set = [token, "HTTP_TOKEN_FILE"].iter().any(|name| reader.text(name).is_some());
+        let is_set = reader.has_secret(token);
         let secret = reader.secret(token);
         let tokens: Vec<Secret> = secret
             .iter()

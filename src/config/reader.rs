@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::fs;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -169,45 +169,54 @@ impl<'a> Reader<'a> {
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let file_name = format!("{name}_FILE");
         let value = self.untrimmed(name);
-        let Some(path) = self.text(&file_name) else {
-            let secret = value.map(|value| Secret::new(without_line_end(&value).to_owned()));
-            return secret.or_else(|| self.credential(name));
+        let (file, variable, other) = match self.text(&file_name) {
+            Some(path) => (Some(PathBuf::from(path)), file_name.as_str(), file_name.clone()),
+            None => (self.credential(name), name, format!("the credential {}", name.to_ascii_lowercase())),
         };
-        if value.is_some() {
-            self.problem(name, format!("is set, and {file_name} as well; keep one of them"));
-            return None;
-        }
-        self.secret_of_file(&file_name, &path)
-    }
-
-    /// The credential of this name in small letters, if there is one (`LoadCredential=` of systemd).
-    fn credential(&mut self, name: &str) -> Option<Secret> {
-        let path = PathBuf::from(self.text("CREDENTIALS_DIRECTORY")?).join(name.to_ascii_lowercase());
-        match path.try_exists() {
-            Ok(true) => self.secret_of_file(name, &path.to_string_lossy()),
-            Ok(false) => None,
-            Err(error) => {
-                let sentence =
-                    format!("names a directory in which {} cannot be read: {error}", path.display());
-                self.problem("CREDENTIALS_DIRECTORY", sentence);
+        match (value, file) {
+            (Some(_), Some(_)) => {
+                self.problem(name, format!("is set, and {other} as well; keep one of them"));
                 None
             }
+            (Some(value), None) => Some(Secret::new(without_line_end(&value).to_owned())),
+            (None, file) => self.secret_of_file(variable, &file?),
         }
+    }
+
+    /// Whether [`Reader::secret`] has something to read.
+    pub fn has_secret(&mut self, name: &str) -> bool {
+        let is_set = [name, &format!("{name}_FILE")].iter().any(|name| self.text(name).is_some());
+        is_set || self.credential(name).is_some()
+    }
+
+    /// The file of the credential of this name in small letters, if there is one (`LoadCredential=` of systemd).
+    fn credential(&mut self, name: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.text("CREDENTIALS_DIRECTORY")?).join(name.to_ascii_lowercase());
+        let exists = path.try_exists();
+        if let Err(error) = &exists {
+            let sentence = format!("names a directory in which {} cannot be read: {error}", path.display());
+            self.problem("CREDENTIALS_DIRECTORY", sentence);
+        }
+        exists.is_ok_and(|exists| exists).then_some(path)
     }
 
     /// The secret in the file at `path`, which the variable `name` stands for.
-    fn secret_of_file(&mut self, name: &str, path: &str) -> Option<Secret> {
+    fn secret_of_file(&mut self, name: &str, path: &Path) -> Option<Secret> {
         match fs::read_to_string(path) {
             Ok(content) => {
                 let content = without_line_end(&content);
                 if !content.is_empty() {
                     return Some(Secret::new(content.to_owned()));
                 }
-                self.invalid(name, path, "a file that contains the value, but this file is empty");
+                self.invalid(
+                    name,
+                    &path.to_string_lossy(),
+                    "a file that contains the value, but this file is empty",
+                );
             }
             Err(error) => {
                 let expected = format!("a file that can be read, but: {error}");
-                self.invalid(name, path, &expected);
+                self.invalid(name, &path.to_string_lossy(), &expected);
             }
         }
         None

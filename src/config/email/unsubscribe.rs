@@ -79,7 +79,7 @@ impl UnsubscribeConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let (url, secret) = ("UNSUBSCRIBE_URL", "UNSUBSCRIBE_SECRET");
         let is_set = reader.text(url).is_some();
-        let has_secret = [secret, "UNSUBSCRIBE_SECRET_FILE"].iter().any(|name| reader.text(name).is_some());
+        let has_secret = reader.has_secret(secret);
         let parsed = reader.parsed(url, EXPECTED, UnsubscribeUrl::parse);
         let secrets = reader.secret(secret);
         if is_set && !has_secret {

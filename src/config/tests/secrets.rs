@@ -30,20 +30,52 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
-fn a_secret_may_be_a_credential_of_systemd_and_a_variable_wins() {
+fn a_secret_may_be_a_credential_of_systemd() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("lavinmq_password"), "hare\n").unwrap();
+    let credential = |name: &str, content: &str| fs::write(dir.path().join(name), content).unwrap();
+    credential("lavinmq_password", "hare\n");
     let relay = format!(
         "CREDENTIALS_DIRECTORY={}\nEMAIL_DUMMY_MODE=False\nSMTP_HOST=h\nFROM_EMAIL=me@example.org\nSMTP_USERNAME=me\n",
         dir.path().display()
     );
-    let password = |text: String| read(&text).unwrap().broker.password.expose().to_owned();
-    fs::write(dir.path().join("smtp_password"), "").unwrap();
+    credential("smtp_password", "");
     let empty = problems(&relay);
     assert!(empty.contains("SMTP_PASSWORD is") && empty.contains("but this file is empty"), "{empty}");
-    fs::write(dir.path().join("smtp_password"), "secret").unwrap();
-    assert_eq!(password(relay.clone()), "hare");
-    assert_eq!(password(format!("{relay}LAVINMQ_PASSWORD=fox\n")), "fox");
+    credential("smtp_password", "secret");
+    let password = |text: &str| read(text).unwrap().broker.password.expose().to_owned();
+    assert_eq!(password(&relay), "hare");
+    // The line of the example that somebody has left in the file of settings.
+    assert_eq!(
+        problems(&format!("{relay}LAVINMQ_PASSWORD=fox\n")),
+        "LAVINMQ_PASSWORD is set, and the credential lavinmq_password as well; keep one of them"
+    );
+    // As a unit says it with `%d`, and a file elsewhere, which is named on purpose.
+    let (inside, outside) = (dir.path().join("lavinmq_password"), dir.path().join("elsewhere"));
+    fs::write(&outside, "fox").unwrap();
+    for (path, told) in [(inside, "hare"), (outside, "fox")] {
+        assert_eq!(password(&format!("{relay}LAVINMQ_PASSWORD_FILE={}\n", path.display())), told);
+    }
+}
+
+/// Also where another setting asks whether the secret is there.
+#[test]
+fn a_credential_counts_as_set() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in [
+        ("database_url", "sqlite:////var/a.db\n"),
+        ("http_token", "0123456789abcdef0123456789abcdef\n"),
+        ("unsubscribe_secret", "0123456789abcdef0123456789abcdef\n"),
+    ] {
+        fs::write(dir.path().join(name), content).unwrap();
+    }
+    let config = read(&format!(
+        "CREDENTIALS_DIRECTORY={}\nHTTP_ADDR=0.0.0.0:9090\nUNSUBSCRIBE_URL=https://events.example.org/u\n",
+        dir.path().display()
+    ))
+    .unwrap();
+    assert_eq!(config.database.backend, Backend::Sqlite("/var/a.db".into()));
+    assert_eq!(config.database.default_file, None, "nothing looks for the file that is the default");
+    assert_eq!(config.http.tokens.len(), 1);
 }
 
 #[test]
