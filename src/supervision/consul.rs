@@ -61,6 +61,7 @@ pub fn register(
         health: AgentHealth::new(&config.agent, &config.service),
         supervised: supervised.clone(),
         is_registered: false,
+        may_know: false,
         told: None,
     };
     Builder::new().name("consul".to_owned()).spawn(move || {
@@ -77,6 +78,8 @@ struct Registrar {
     health: AgentHealth,
     supervised: Supervised,
     is_registered: bool,
+    /// Whether it may know the worker, also if its last answer was none.
+    may_know: bool,
     /// What the agent was told last, successfully or not, and when.
     told: Option<(Readiness, Instant)>,
 }
@@ -94,7 +97,7 @@ impl Registrar {
                 break;
             }
         }
-        if self.is_registered
+        if self.may_know
             && let Err(error) = self.agent.put(&self.service.leave(), None)
         {
             self.health.cannot_leave(&error);
@@ -121,7 +124,7 @@ impl Registrar {
         }
         let (register, registration) = self.service.registration();
         self.agent.put(&register, Some(&registration))?;
-        self.is_registered = true;
+        (self.is_registered, self.may_know) = (true, true);
         self.agent.put(&path, Some(&body))
     }
 }

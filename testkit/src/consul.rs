@@ -28,6 +28,7 @@ struct State {
     services: Mutex<BTreeMap<String, Value>>,
     registrations: Mutex<usize>,
     is_slow: AtomicBool,
+    has_no_leader: AtomicBool,
     ends: AtomicBool,
 }
 
@@ -70,6 +71,11 @@ impl ConsulAgent {
     pub fn hang(&self) {
         self.state.is_slow.store(true, Ordering::SeqCst);
     }
+
+    /// From now on, or no longer: checks cannot be updated and services not be registered, as when the cluster has no leader.
+    pub fn has_no_leader(&self, has_none: bool) {
+        self.state.has_no_leader.store(has_none, Ordering::SeqCst);
+    }
 }
 
 impl Drop for ConsulAgent {
@@ -89,9 +95,13 @@ impl State {
             while self.is_slow.load(Ordering::SeqCst) && !self.ends.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(10));
             }
-            let answer = if token == self.token { self.answer(&path, &body) } else { "403 Forbidden" };
-            let head = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-            if (&mut &*stream).write_all(head.as_bytes()).is_err() {
+            let (status, text) = if token == self.token {
+                (self.answer(&path, &body), String::new())
+            } else {
+                ("403 Forbidden", format!("token {token} has no right to service:write"))
+            };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+            if (&mut &*stream).write_all(answer.as_bytes()).is_err() {
                 return;
             }
         }
@@ -99,6 +109,9 @@ impl State {
 
     fn answer(&self, path: &str, body: &[u8]) -> &'static str {
         let mut services = lock(&self.services);
+        if self.has_no_leader.load(Ordering::SeqCst) && !path.contains("/deregister/") {
+            return "500 Internal Server Error";
+        }
         if path == "/v1/agent/service/register?replace-existing-checks=true" {
             let service: Value = serde_json::from_slice(body).unwrap();
             *lock(&self.registrations) += 1;

@@ -44,6 +44,9 @@ fn is_registered_while_it_runs_also_after_the_agent_has_forgotten_it() {
     agent.forget();
     wait_until("it to be registered again", is_passing);
     assert_eq!(agent.registrations(), 2);
+    // A stop while the cluster has no leader: the agent itself still knows the service.
+    agent.has_no_leader(true);
+    worker.wait_for_log("it answers 500 Internal Server Error");
     let ended = worker.stop();
     assert_eq!(agent.services(), [json!(null); 0], "it has taken itself out");
     assert!(!ended.err.contains("MARKER"), "{}", ended.err);
@@ -63,6 +66,7 @@ fn an_agent_that_is_away_or_hangs_or_refuses_disturbs_nothing() {
     let refused = scenario("consul-refused", &agent.address.to_string());
     let running = worker(&refused);
     running.wait_for_log("set CONSUL_HTTP_TOKEN to a token with service:write for \"fanmail\"");
+    running.wait_for_log("token … has no right to service:write");
     assert!(!running.stop().err.contains("MARKER"));
 
     agent.hang();

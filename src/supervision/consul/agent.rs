@@ -60,12 +60,77 @@ impl Agent {
         if status.is_success() {
             return Ok(());
         }
-        let text = response.body_mut().with_config().limit(RESPONSE_MAX).read_to_string().unwrap_or_default();
-        let answer = cut(one_line(format!("{status}: {text}").trim()), SHOWN_MAX);
+        let mut text =
+            response.body_mut().with_config().limit(RESPONSE_MAX).read_to_string().unwrap_or_default();
+        // An agent that repeats the token does not get it into the log.
+        if let Some(token) = &self.token {
+            text = text.replace(token.expose(), "…");
+        }
+        let answer = cut(one_line(&format!("{status}: {text}")), SHOWN_MAX);
         Err(if [401, 403].contains(&status.as_u16()) {
             AgentError::Denied(answer)
         } else {
             AgentError::Refused(answer)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// What a request ends with when the agent answers so, for ever if `again` is not empty; and what the agent has received.
+    fn put(answer: &'static [u8], again: &'static [u8]) -> (AgentError, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let agent = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let token = Some(Secret::new("MARKER".to_owned()));
+        let config = ConsulConfig { agent, token, service: "fanmail".to_owned(), tags: vec![] };
+        let served = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap();
+            let mut sent = stream.write_all(answer);
+            while sent.is_ok() && !again.is_empty() {
+                sent = stream.write_all(again);
+            }
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let error = Agent::new(&config).put("service/deregister/x", None).unwrap_err();
+        (error, served.join().unwrap())
+    }
+
+    #[test]
+    fn an_answer_is_shown_on_one_short_line_without_the_token() {
+        let (error, request) = put(
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 35\r\n\r\nMARKER\x1b[2J\nACL not found for MARKER",
+            b"",
+        );
+        assert_eq!(error.to_string(), "it refuses the token: 403 Forbidden: … [2J ACL not found for …");
+        assert!(request.to_lowercase().contains("x-consul-token: marker"), "{request}");
+        let (error, _) = put(b"HTTP/1.1 500 Wrong\r\nContent-Length: 3\r\n\r\n\xff\xfe\xfd", b"");
+        assert_eq!(error.to_string(), "it answers 500 Internal Server Error:");
+    }
+
+    #[test]
+    fn an_answer_without_end_or_that_leads_elsewhere_ends_the_request_soon() {
+        let began = Instant::now();
+        let (error, _) = put(b"HTTP/1.1 500 Wrong\r\n\r\n", b"no end ");
+        assert!(matches!(error, AgentError::Refused(_)), "{error}");
+        let (error, _) = put(b"HTTP/1.1 200 OK\r\n", b"X-Header: again\r\n");
+        assert!(matches!(error, AgentError::Away(_)), "{error}");
+        let (error, _) = put(b"SSH-2.0-OpenSSH_9.2\r\n", b"");
+        assert!(matches!(error, AgentError::Away(_)), "{error}");
+        // Nobody listens there: it is not followed, so that the token goes nowhere else.
+        let (error, _) = put(
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n",
+            b"",
+        );
+        assert!(error.to_string().starts_with("it answers 307"), "{error}");
+        assert!(began.elapsed() < TIMEOUT, "{:?}", began.elapsed());
     }
 }
