@@ -25,14 +25,24 @@ try_in_bare_debian() {
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 fail() { echo "package: $*" >&2; exit 1; }
 apt-get -qq update
-apt-get -qq install --no-install-recommends -y /fanmail.deb >/install.log 2>&1 || { cat /install.log; fail "apt cannot install it"; }
-fanmail --version
+install_package() { apt-get -qq install --no-install-recommends -y "$1" </dev/null >/install.log 2>&1 || { cat /install.log; fail "apt cannot install $1"; }; }
+
+# First an older version with another example of the settings.
+dpkg-deb -R /fanmail.deb /older
+sed -i 's/^Version: .*/Version: 0.0.1-1/' /older/DEBIAN/control
+echo '# older' >>/older/usr/share/fanmail/fanmail.env
+dpkg-deb --build /older /older.deb >/dev/null
+install_package /older.deb
 [[ $(stat -c %a /etc/fanmail/fanmail.env) == 640 ]] || fail "others may read the settings"
-for path in /lib/systemd/system/fanmail.service /usr/sbin/fanmail-run /usr/share/man/man1/fanmail.1.gz \
-  /usr/share/bash-completion/completions/fanmail /usr/share/doc/fanmail/docs/operations.md; do
+[[ ! -e /etc/systemd/system/multi-user.target.wants/fanmail.service ]] || fail "it is enabled before somebody has edited the settings"
+echo 'LOG_LEVEL=DEBUG' >>/etc/fanmail/fanmail.env
+install_package /fanmail.deb
+fanmail --version
+grep -q '^LOG_LEVEL=DEBUG' /etc/fanmail/fanmail.env || fail "an upgrade has overwritten the settings"
+for path in /lib/systemd/system/fanmail{,-purge}.service /lib/systemd/system/fanmail-purge.timer /usr/sbin/fanmail-run /usr/share/man/man1/fanmail.1.gz \
+  /usr/share/man/man8/fanmail-run.8.gz /usr/share/bash-completion/completions/fanmail /usr/share/doc/fanmail/docs/{operations.md,schema/message.json}; do
   [[ -s $path ]] || fail "$path is missing"
 done
-[[ ! -e /etc/systemd/system/multi-user.target.wants/fanmail.service ]] || fail "it is enabled before somebody has edited the settings"
 
 # It works: with SQLite, without a broker and without a mail.
 mkdir /try && cd /try
@@ -46,13 +56,10 @@ done
 kill %1 && wait %1 || { cat log; fail "the worker did not stop cleanly"; }
 fanmail status --format json | tr -d ' \n' | grep -q '"sent":25' || { cat log; fail "not everybody was sent to"; }
 
-# Settings that were changed stay, and removing leaves them until a purge.
-echo 'LOG_LEVEL=DEBUG' >>/etc/fanmail/fanmail.env
-apt-get -qq install --reinstall -y /fanmail.deb >/install.log 2>&1 || { cat /install.log; fail "it cannot be installed again"; }
-grep -q '^LOG_LEVEL=DEBUG' /etc/fanmail/fanmail.env || fail "an upgrade has overwritten the settings"
+# Removing it leaves the settings until a purge.
 dpkg -r fanmail >/dev/null
 [[ ! -e /usr/bin/fanmail && -e /etc/fanmail/fanmail.env ]] || fail "removing it has removed the settings"
 dpkg -P fanmail >/dev/null
-[[ ! -e /etc/fanmail/fanmail.env ]] || fail "a purge leaves the settings"
+[[ ! -e /etc/fanmail ]] || fail "a purge leaves the settings"
 EOF_BARE
 }
