@@ -79,6 +79,17 @@ fn assert_is_longer_than_a_stop(seconds: &str) {
     assert!(seconds > shutdown_timeout, "{seconds} s, and SHUTDOWN_TIMEOUT is {shutdown_timeout} s");
 }
 
+/// Otherwise removing the package would leave a timer that runs.
+#[test]
+fn the_package_stops_each_unit() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    for unit in fs::read_dir("deploy/systemd").unwrap().map(|entry| entry.unwrap().path()) {
+        let name = unit.file_stem().unwrap().to_str().unwrap();
+        let is_unit = unit.extension().is_some();
+        assert!(!is_unit || manifest.contains(&format!("{{ unit-name = \"{name}\", ")), "{name}");
+    }
+}
+
 /// The value behind the first `name:` of a file in YAML.
 fn value<'a>(yaml: &'a str, name: &str) -> &'a str {
     let (_, rest) = yaml.split_once(&format!("{name}: ")).unwrap();
@@ -90,6 +101,13 @@ fn compose_and_kubernetes_give_the_worker_time_to_stop() {
     assert_is_longer_than_a_stop(value(&fs::read_to_string("compose.yaml").unwrap(), "stop_grace_period"));
     let kubernetes = fs::read_to_string("deploy/kubernetes/fanmail.yaml").unwrap();
     assert_is_longer_than_a_stop(value(&kubernetes, "terminationGracePeriodSeconds"));
+}
+
+/// Kubernetes sets `<SERVICE>_PORT` and others for each service: for one called `smtp` or `lavinmq` that would be a setting of fanmail.
+#[test]
+fn kubernetes_sets_no_variables_of_its_own() {
+    let kubernetes = fs::read_to_string("deploy/kubernetes/fanmail.yaml").unwrap();
+    assert_eq!(value(&kubernetes, "enableServiceLinks"), "false");
 }
 
 /// What fanmail says of a configuration; empty if it accepts it.
@@ -139,36 +157,47 @@ fn fanmail_accepts_the_settings_of_kubernetes() {
 /// `fanmail-run` gives a command what the unit and its drop-ins give the service.
 #[test]
 fn fanmail_run_runs_a_command_as_the_service_runs() {
-    let dir = tempfile::tempdir().unwrap();
-    let program = |name: &str, text: &str| {
-        let path = dir.path().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    let drop_in = "[Service]\\nLoadCredential=smtp_password:/etc/fanmail/smtp_password";
-    program(
-        "systemctl",
-        &format!("cat '{}'; printf '{drop_in}\\n'\n", fs::canonicalize(UNIT).unwrap().display()),
+    let said = fanmail_run(
+        "EnvironmentFile=\nEnvironmentFile=/etc/fanmail/other.env\nLoadCredential=smtp_password:/etc/fanmail/smtp_password\n\
+         Environment=SMTP_PASSWORD_FILE=%d/smtp_password LOG_TEXT=100%%\n",
     );
-    program("systemd-run", "printf '%s\\n' \"$@\"\n");
-    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
-    let output = Command::new("deploy/systemd/fanmail-run")
-        .args(["status", "--all"])
-        .env("PATH", path)
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}");
     let words: Vec<&str> = said.lines().collect();
+    let unit = words.iter().find_map(|word| word.strip_prefix("--unit=")).unwrap();
     for property in [
-        "EnvironmentFile=/etc/fanmail/fanmail.env",
+        "EnvironmentFile=/etc/fanmail/other.env",
         "LoadCredential=smtp_password:/etc/fanmail/smtp_password",
+        &format!("Environment=SMTP_PASSWORD_FILE=/run/credentials/{unit}/smtp_password LOG_TEXT=100%"),
+        &format!("DynamicUser={}", setting("DynamicUser")),
         &format!("StateDirectory={}", setting("StateDirectory")),
+        &format!("LogsDirectory={}", setting("LogsDirectory")),
         &format!("WorkingDirectory={}", setting("WorkingDirectory")),
         &format!("User={}", setting("User")),
         &format!("UMask={}", setting("UMask")),
     ] {
         assert!(words.windows(2).any(|pair| pair == ["-p", property]), "{property}: {said}");
     }
+    assert!(!said.contains("EnvironmentFile=/etc/fanmail/fanmail.env"), "it was taken back: {said}");
     assert!(words.ends_with(&["/usr/bin/fanmail", "status", "--all"]) && words[0] == "--pipe", "{said}");
+    let refused = fanmail_run("Environment=WEB=%H\n");
+    assert!(refused.contains("cannot replace the specifier") && refused.contains("WEB=%H"), "{refused}");
+}
+
+/// What `fanmail-run status --all` gives systemd, or its error, with this in a drop-in of the service.
+fn fanmail_run(drop_in: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let program = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let file = dir.path().join("override.conf");
+    fs::write(&file, format!("[Service]\n{drop_in}")).unwrap();
+    let unit = fs::canonicalize(UNIT).unwrap();
+    program("systemctl", &format!("cat '{}' '{}'\n", unit.display(), file.display()));
+    program("systemd-run", "printf '%s\\n' \"$@\"\n");
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let command =
+        Command::new("deploy/systemd/fanmail-run").args(["status", "--all"]).env("PATH", path).output();
+    let output = command.unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
 }
