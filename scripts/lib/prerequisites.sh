@@ -89,7 +89,7 @@ have_package() {
     libmail-dkim-perl) perl -MMail::DKIM::Verifier -e 1 2>/dev/null ;;
     fonts-noto-core) compgen -G "/usr/share/fonts/*/*/NotoSansArabic*" >/dev/null ;;
     chromium-headless-shell) find_chromium >/dev/null ;;
-    debootstrap) command -v debootstrap >/dev/null ;;
+    debootstrap | lintian) command -v "$1" >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) return 1 ;;
   esac
