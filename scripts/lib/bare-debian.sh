@@ -40,7 +40,7 @@ install_package /fanmail.deb
 fanmail --version
 grep -q '^LOG_LEVEL=DEBUG' /etc/fanmail/fanmail.env || fail "an upgrade has overwritten the settings"
 for path in /lib/systemd/system/fanmail{,-purge}.service /lib/systemd/system/fanmail-purge.timer /usr/sbin/fanmail-run /usr/share/man/man1/fanmail.1.gz \
-  /usr/share/man/man8/fanmail-run.8.gz /usr/share/bash-completion/completions/fanmail /usr/share/doc/fanmail/docs/{operations.md,schema/message.json}; do
+  /usr/share/man/man8/fanmail-run.8.gz /usr/share/bash-completion/completions/fanmail /usr/share/doc/fanmail/{notices.txt.gz,docs/operations.md,docs/schema/message.json}; do
   [[ -s $path ]] || fail "$path is missing"
 done
 

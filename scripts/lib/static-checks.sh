@@ -23,7 +23,7 @@ static_checks() {
 
   step "Shell scripts"
   if command -v shellcheck >/dev/null; then
-    shellcheck -x scripts/{bench,chaos,check,demo,instructions,package,pictures,seed,send-test-message,test} scripts/lib/*.sh deploy/systemd/fanmail-run .ci/run
+    shellcheck -x scripts/{bench,chaos,check,demo,instructions,package,pictures,seed,send-test-message,test} scripts/lib/*.sh deploy/systemd/fanmail-run deploy/debian/post* .ci/run
   else
     left_out "shell scripts: shellcheck is not installed (apt-get install shellcheck)"
   fi
