@@ -38,7 +38,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     user.give(&statements);
 }
 
-/// The server. What is not set here is as in production; above all, it waits for the disk.
+/// The server. What is not set here is as in production; it waits for the disk.
 pub fn command(folder: &Path, port: u16) -> Command {
     let mut command = Command::new(find(&["mariadbd", "mysqld"]));
     let at = |option: &str, name: &str| format!("--{option}={}", folder.join(name).display());

@@ -10,6 +10,9 @@ use crate::database::{PASSWORD, USER};
 /// The superuser, and the name of its database.
 const ADMINISTRATOR: &str = "postgres";
 
+/// Options of a server that tests share: it leaves the writing to the operating system.
+pub const WITHOUT_DISK_WAITS: &[&str] = &["-c", "fsync=off"];
+
 /// Debian keeps each version in a folder of its own that is not in `PATH`. The newest version comes first.
 fn find(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
@@ -55,7 +58,7 @@ pub fn make_files(folder: &Path, user: &UnprivilegedUser) {
     run(&mut command, user);
 }
 
-/// The server. What is not set here is as in production; above all, it waits for the disk.
+/// The server. What is not set here is as in production; it waits for the disk.
 pub fn command(folder: &Path, port: u16) -> Command {
     let mut command = Command::new(find("postgres"));
     command.arg("-D").arg(folder.join("data")).current_dir(folder).env_remove("PGDATA");
