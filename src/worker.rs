@@ -19,7 +19,7 @@
 //! ```
 //!
 //! Threads: `broker` and its dead letters (in `broker`), the dispatcher (the main thread), `opener`, `fan-out-N` (at most
-//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `set-aside-sweep`, `reminders`, `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `announcer`, `leases`, `backlog`, `database-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
+//! `PREFETCH`), `deferral-sweep` with `sweep-N` (at most 4), `set-aside-sweep`, `reminders`, `lane-N` (`SMTP_CONNECTIONS`), `recorder`, `announcer`, `leases`, `backlog`, `database-watch`, `relay-watch`. `threads`, `opener`, `fan_out_pool`, `lease::keeper` and `database_retry` start them, called from `app`.
 
 pub mod announcer;
 pub mod backlog;

@@ -11,6 +11,7 @@ pub mod pace;
 pub mod queue;
 pub mod refusal_check;
 pub mod retry_policy;
+pub mod silence;
 pub mod submission;
 pub mod throttles;
 pub mod throttling;

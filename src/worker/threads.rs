@@ -11,6 +11,7 @@ use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::delivery::lane::Lane;
 use crate::worker::delivery::lane_shared::LaneShared;
 use crate::worker::delivery::queue::{JobSender, job_queue};
+use crate::worker::delivery::silence;
 use crate::worker::lease::keeper::{Leases, ProcessRole};
 use crate::worker::recorder;
 use crate::worker::recorder::batch::BatchSender;
@@ -39,6 +40,7 @@ impl Threads {
         role: ProcessRole,
         lease_term: Duration,
     ) -> std::io::Result<Self> {
+        silence::watch(shared)?;
         let lanes = channels.len();
         let (jobs, queue) = job_queue(lanes);
         let metrics = Arc::clone(&shared.monitor.metrics);

@@ -90,7 +90,7 @@ pub fn probe_failed(monitor: &Monitor, problem: &RelayProblem<'_>) {
     log::debug!(probes = problem.failed_probes, detail = problem.words.detail; "probe {} of the relay failed: {}", problem.failed_probes, problem.words.detail);
 }
 
-/// A probe failed, and the log has not mentioned the relay for some time.
+/// A probe failed, and the log has not mentioned the relay for some time, or with another cause.
 pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
     monitor.health.set_problem(Part::Relay, problem.describe(Utc::now()));
     let state = match problem.symptom {
@@ -106,6 +106,38 @@ pub fn still_down(monitor: &Monitor, problem: &RelayProblem<'_>) {
         "the relay {state}; {}nothing is lost. See: fanmail status",
         waiting.map_or(String::new(), |waiting| format!("{waiting} wait, "))
     );
+}
+
+/// What is told of a relay that says nothing begins so.
+const SILENT: &str = "has not answered since ";
+
+/// Whether this problem of the relay is that it says nothing.
+#[must_use]
+pub fn is_silence(problem: &str) -> bool {
+    problem.starts_with(SILENT)
+}
+
+/// The relay has said nothing for `lasted`, while `mails` wait for a reply.
+pub fn silent(monitor: &Monitor, mails: u64, lasted: Duration) {
+    let since = to_the_second(Utc::now() - lasted);
+    let wait = if mails == 1 { "1 mail waits".to_owned() } else { format!("{mails} mails wait") };
+    let what_follows = "each is tried again after SMTP_TIMEOUT, or after SMTP_DATA_TIMEOUT once its body is sent, and nothing is lost";
+    monitor.health.set_problem(
+        Part::Relay,
+        format!("{SILENT}{since}; {wait} for its reply; {what_follows}; look at the log of the relay, and at firewalls between"),
+    );
+    log::warn!(
+        seconds = lasted.as_secs(),
+        waiting_mails = mails;
+        "the relay has not answered for {} s; {wait} for its reply; {what_follows}. Find the cause with: fanmail check",
+        lasted.as_secs()
+    );
+}
+
+/// The relay has said something, after `lasted`.
+pub fn answers_again(monitor: &Monitor, lasted: Duration) {
+    monitor.health.clear_problem(Part::Relay);
+    log::info!(seconds = lasted.as_secs(); "the relay answers again, after {} s", lasted.as_secs());
 }
 
 /// The breaker closed, after the relay had not worked for `lasted`.

@@ -9,6 +9,7 @@ use crate::worker::delivery::breaker::Breaker;
 use crate::worker::delivery::connection_limit::ConnectionLimit;
 use crate::worker::delivery::pace::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
+use crate::worker::delivery::silence::Silence;
 
 /// What all lanes share.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct LaneShared {
     pub connection_limit: ConnectionLimit,
     /// How fast all lanes together submit.
     pub pace: Pace,
+    /// For how long mails have waited for any reply.
+    pub silence: Silence,
     /// How many attempts a mail has.
     pub retry_policy: RetryPolicy,
     /// Whether addresses that do not exist get no further mail.

@@ -1,7 +1,7 @@
 //! What a lane does while its channel submits a mail: waits for the commit of its last outcome before the body, gives the next mail to an
 //! idle lane when the reply to the body takes long, and counts. Submitting and the reply are left to `lane`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channels::callbacks::{Step, SubmitCallbacks};
 use crate::channels::{Channel, SendError};
@@ -41,7 +41,10 @@ impl Submission<'_> {
     ) -> Result<Option<Acceptance>, SendError> {
         let in_flight = &self.shared.monitor.metrics.mails_in_flight;
         in_flight.inc();
+        self.shared.silence.begins(Instant::now());
         let submitted = channel.submit(prepared, next, self);
+        let is_answered = submitted.as_ref().map_or_else(|error| error.code.is_some(), |()| true);
+        self.shared.silence.ends(is_answered, Instant::now());
         in_flight.dec();
         submitted.map(|()| self.acceptance.take())
     }
@@ -49,8 +52,12 @@ impl Submission<'_> {
 
 impl SubmitCallbacks for Submission<'_> {
     fn before_body(&mut self) -> bool {
+        // The relay waits for us now.
+        self.shared.silence.ends(true, Instant::now());
         self.commit_gate.wait_until_committed();
-        self.job.fan_out.held.wait_until_valid(&self.shared.shutdown)
+        let is_valid = self.job.fan_out.held.wait_until_valid(&self.shared.shutdown);
+        self.shared.silence.begins(Instant::now());
+        is_valid
     }
 
     fn reply_is_slow(&mut self) -> bool {
