@@ -2,6 +2,7 @@
 
 pub mod held;
 pub mod keeper;
+mod presence;
 mod registry;
 pub(crate) mod staleness;
 pub mod wait;

@@ -19,6 +19,7 @@ use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::lease::held::HeldLease;
+use crate::worker::lease::presence::Presence;
 use crate::worker::lease::registry::Registry;
 
 /// Longest pause between two looks at the lease of another worker, and between two attempts to renew ours while the
@@ -54,8 +55,7 @@ pub struct Leases {
 pub(super) struct LeaseKeeper {
     pub(super) store: Store,
     pub(super) database_retry: DatabaseRetry,
-    health: Health,
-    role: ProcessRole,
+    presence: Presence,
     pub(super) lease_request: LeaseRequest,
     pub(super) shutdown: Shutdown,
     held: Registry<HeldLease>,
@@ -81,12 +81,12 @@ impl Leases {
         term: Duration,
         shutdown: &Shutdown,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let owner = process_id::this_process();
         let keeper = Arc::new(LeaseKeeper {
             store: store.clone(),
             database_retry: database_retry.clone(),
-            health: health.clone(),
-            role,
-            lease_request: LeaseRequest { owner: process_id::this_process(), term },
+            presence: Presence::new(owner.clone(), role, health.clone()),
+            lease_request: LeaseRequest { owner, term },
             shutdown: shutdown.clone(),
             held: Registry::default(),
         });
@@ -209,14 +209,10 @@ impl LeaseKeeper {
                 break;
             }
         }
-        if self.role == ProcessRole::Worker
-            && let Err(error) = self.store.remove_worker(&self.lease_request.owner)
-        {
-            log::debug!("{error}");
-        }
+        self.presence.end(&self.store);
     }
 
-    /// Releases leases until `deadline`, and looks for those that are superseded.
+    /// Releases leases until `deadline`, looks for those that are superseded, and says what is new about this worker.
     fn release_until(&self, deadline: Instant, releases: &Receiver<Release>) -> Result<(), RecvError> {
         let mut look_at = Instant::now() + SUPERSEDED_INTERVAL;
         while Instant::now() < deadline {
@@ -224,6 +220,7 @@ impl LeaseKeeper {
                 Ok(first) => self.release(std::iter::once(first).chain(releases.try_iter()).collect()),
                 Err(RecvTimeoutError::Timeout) => {
                     self.look_for_superseded();
+                    self.presence.report_news(&self.store);
                     look_at = Instant::now() + SUPERSEDED_INTERVAL;
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
@@ -280,12 +277,6 @@ impl LeaseKeeper {
                 held.renewed(requested_at, self.lease_request.term);
             }
         }
-        match self.role {
-            ProcessRole::Worker => {
-                let lines = self.health.problems() + &self.health.notes();
-                self.store.report_worker(&self.lease_request.owner, &lines)
-            }
-            ProcessRole::Retry => Ok(()),
-        }
+        self.presence.report(&self.store)
     }
 }

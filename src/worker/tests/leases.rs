@@ -12,6 +12,7 @@ use crate::domain::ids::{Epoch, NotificationId, ParticipantId};
 use crate::domain::lease::Lease;
 use crate::domain::message::identity::Identity;
 use crate::domain::outcome::{Outcome, Verdict};
+use crate::observe::health::Part;
 use crate::shutdown::shutdown_pair;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::leases::LeaseRequest;
@@ -234,6 +235,18 @@ fn leases_are_renewed_while_the_fan_out_runs_and_the_worker_is_listed() {
     drop(context);
     threads.join();
     assert_eq!(store.list_workers().unwrap(), []);
+}
+
+/// Reports are due three times a lease: here, not before the end of the test.
+#[test]
+fn a_problem_is_reported_at_once_and_so_is_its_end() {
+    let worker = TestWorker::with_term(0, 1, Duration::from_secs(300));
+    let said = || worker.store.list_workers().unwrap().pop().map(|worker| worker.troubles);
+    wait_until("the first report", || said().as_deref() == Some(""));
+    worker.health.set_problem(Part::Relay, "down, 1 probe failed".to_owned());
+    wait_until("the problem", || said().as_deref() == Some("relay: down, 1 probe failed\n"));
+    worker.health.clear_problem(Part::Relay);
+    wait_until("its end", || said().as_deref() == Some(""));
 }
 
 #[test]

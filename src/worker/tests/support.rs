@@ -81,7 +81,7 @@ pub struct TestWorker {
     pub store: Store,
     pub handle: Option<ShutdownTrigger>,
     pub config: Config,
-    health: Health,
+    pub health: Health,
     probes: ProbeIntervals,
     dir: Arc<TempDir>,
 }

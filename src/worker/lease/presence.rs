@@ -1,0 +1,63 @@
+//! What a worker says of itself in the database: that it runs, and its problems. When it is due is left to `keeper`.
+
+use std::sync::Mutex;
+
+use crate::observe::health::{Health, Part};
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::sync::lock;
+use crate::worker::lease::keeper::ProcessRole;
+
+/// What this process has said.
+#[derive(Debug)]
+pub(super) struct Presence {
+    name: String,
+    role: ProcessRole,
+    health: Health,
+    /// The problems that it has said last, without numbers.
+    said: Mutex<Option<String>>,
+}
+
+impl Presence {
+    pub(super) fn new(name: String, role: ProcessRole, health: Health) -> Self {
+        Self { name, role, health, said: Mutex::default() }
+    }
+
+    /// Says that this worker runs, with its problems and notes.
+    pub(super) fn report(&self, store: &Store) -> Result<(), StoreError> {
+        if self.role == ProcessRole::Retry {
+            return Ok(());
+        }
+        let problems = self.health.problems();
+        store.report_worker(&self.name, &(problems.clone() + &self.health.notes()))?;
+        *lock(&self.said) = Some(without_numbers(&problems));
+        Ok(())
+    }
+
+    /// The same, if there is another problem than those that it has said last, or one less: nobody should read in `status` that all is well
+    /// when it is not. Tried once: the next look comes soon.
+    pub(super) fn report_news(&self, store: &Store) {
+        let is_news = || lock(&self.said).as_ref() != Some(&without_numbers(&self.health.problems()));
+        if self.role == ProcessRole::Worker
+            && self.health.reasons_not_ready(Part::Database).is_empty()
+            && is_news()
+            && let Err(error) = self.report(store)
+        {
+            log::debug!("{error}");
+        }
+    }
+
+    /// The worker has stopped.
+    pub(super) fn end(&self, store: &Store) {
+        if self.role == ProcessRole::Worker
+            && let Err(error) = store.remove_worker(&self.name)
+        {
+            log::debug!("{error}");
+        }
+    }
+}
+
+/// Counts and times of a problem change all the time.
+fn without_numbers(problems: &str) -> String {
+    problems.chars().filter(|char| !char.is_ascii_digit()).collect()
+}
