@@ -218,7 +218,7 @@ impl BreakerState {
         monitor: &Monitor,
     ) {
         let pause = self.probes.pause(1, jitter);
-        let outage = RelayOutage::new(cause, now);
+        let outage = RelayOutage::new(cause, now, words);
         events::relay::down(monitor, &outage.problem(now, pause, cause, words));
         self.circuit = Circuit::Open { outage, until: now + pause };
     }
@@ -239,15 +239,13 @@ impl BreakerState {
         monitor: &Monitor,
     ) {
         let Some(mut outage) = self.outage() else { return };
-        outage.probes += 1;
-        outage.probed_at = now;
+        let is_told = outage.probe_failed(now, words);
         let pause = self.probes.pause(outage.probes + 1, jitter);
         let problem = outage.problem(now, pause, symptom, words);
-        if now - outage.last_logged < events::REMINDER {
-            events::relay::probe_failed(monitor, &problem);
-        } else {
-            outage.last_logged = now;
+        if is_told {
             events::relay::still_down(monitor, &problem);
+        } else {
+            events::relay::probe_failed(monitor, &problem);
         }
         self.circuit = Circuit::Open { outage, until: now + pause };
     }
