@@ -18,8 +18,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(2);
 /// The longest pause between two lines.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Over so many looks the rate is measured.
-const SAMPLES: usize = 30;
+/// The rate is that of so long. Looks come with outcomes, so a slow relay has few of them.
+const RATE_OF: Duration = Duration::from_secs(30);
 
 /// One fan-out, for as long as it runs.
 #[derive(Debug)]
@@ -84,13 +84,14 @@ impl<'a> ProgressWatch<'a> {
         }
     }
 
-    /// Mails per second since the oldest of the last looks.
+    /// Mails per second since the last look that is half a minute ago, or since the begin.
     fn measure(&mut self, done: u64, now: Instant) -> f64 {
-        let (since, done_then) = self.samples.front().copied().unwrap_or((now, done));
-        self.samples.push_back((now, done));
-        if self.samples.len() > SAMPLES {
+        let is_old = |(at, _): &(Instant, u64)| now.saturating_duration_since(*at) >= RATE_OF;
+        while self.samples.get(1).is_some_and(is_old) {
             self.samples.pop_front();
         }
+        let (since, done_then) = self.samples.front().copied().unwrap_or((now, done));
+        self.samples.push_back((now, done));
         let lasted = now.saturating_duration_since(since).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
         let mails = done.saturating_sub(done_then) as f64;
@@ -150,6 +151,11 @@ mod tests {
             let _ = after(second, 100 + 3 * (second - 10));
         }
         assert_eq!(after(61, 253), (1253, 3.0));
+        // A relay that became slow: a mail in ten seconds.
+        for (sent, second) in (254..).zip((71..=101).step_by(10)) {
+            let _ = after(second, sent);
+        }
+        assert_eq!(after(111, 258), (1258, 0.1));
         drop(watch);
         assert_eq!(fan_outs.running(), []);
     }
