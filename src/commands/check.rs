@@ -166,7 +166,8 @@ fn check_templates(parts: &Parts<'_>) -> Result<Finding, String> {
 fn check_database(parts: &Parts<'_>) -> Result<Finding, String> {
     let config = parts.config;
     let store = parts.open_store()?;
-    let version = store.check_schema().and_then(|()| store.version()).map_err(with_causes)?;
+    let usable = store.check_schema().and_then(|()| store.check_writable());
+    let version = usable.and_then(|()| store.version()).map_err(with_causes)?;
     let backend = &config.database.backend;
     let library = store.client_library().map(|library| format!("; client library {library}"));
     let library = library.unwrap_or_default();

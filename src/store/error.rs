@@ -11,6 +11,13 @@ use crate::store::backend::known_error::{COLUMN, USERS};
 use crate::text::clean::one_line;
 use crate::version::VERSION;
 
+/// What libpq asks and supposes behind the cause. The hint says what to do.
+const QUESTIONS: [&str; 3] = [
+    " Is the server running on that host and accepting TCP/IP connections?",
+    " Is the server running locally and accepting connections on that socket?",
+    " This probably means the server terminated abnormally before or while processing the request.",
+];
+
 /// An error of diesel with its causes: it names a column that cannot be read, and its cause says why.
 pub(super) fn with_causes(error: &diesel::result::Error) -> String {
     let mut text = error.to_string();
@@ -39,7 +46,9 @@ pub struct StoreError {
 impl StoreError {
     /// `operation` completes "could not …". The words of the cause decide about the hint.
     pub(crate) fn new(operation: &str, cause: &dyn fmt::Display) -> Self {
-        let cause = one_line(&cause.to_string());
+        let cause = QUESTIONS
+            .iter()
+            .fold(one_line(&cause.to_string()), |cause, question| cause.replace(question, ""));
         let known = errors::find_known(&cause);
         Self {
             operation: operation.to_owned(),
@@ -186,6 +195,17 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("Error deserializing field 'id'")]
     struct Field(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn the_questions_of_libpq_are_left_out() {
+        let cause = "connection to server at \"10.0.0.7\", port 5432 failed: Connection refused\n\tIs the server running on that host \
+                     and accepting TCP/IP connections?\n";
+        assert_eq!(
+            StoreError::new("open", &cause).to_string(),
+            "database: could not open: connection to server at \"10.0.0.7\", port 5432 failed: Connection refused; start the \
+             database server, or correct host and port in DATABASE_URL"
+        );
+    }
 
     #[test]
     fn the_cause_behind_a_column_is_told() {

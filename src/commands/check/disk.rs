@@ -91,7 +91,10 @@ impl Volume {
         } else {
             format!("no room for another file (inodes) of {}", self.used_by.join(" and "))
         };
-        format!("the volume has {what}; make room, for example with: fanmail purge, LOG_ROTATE and LOG_KEEP")
+        format!(
+            "the volume has {what}; make room: delete what nobody needs, then fanmail purge, which needs some room itself; \
+             LOG_ROTATE and LOG_KEEP keep the log small"
+        )
     }
 }
 

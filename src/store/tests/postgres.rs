@@ -39,6 +39,25 @@ fn the_owner_of_the_tables_must_migrate() {
     assert!(error.ends_with("; run `fanmail migrate` as the user that owns the tables"), "{error}");
 }
 
+/// As a replica is, and a server after a failover.
+#[test]
+fn a_database_that_only_reads_is_found_before_the_first_mail() {
+    let ((), store) = postgres();
+    store.check_writable().unwrap();
+    execute(
+        &store,
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$",
+    );
+    let store = store.with_own_connections(1);
+    store.check_schema().unwrap();
+    let error = store.check_writable().unwrap_err().to_string();
+    assert!(error.starts_with("database: could not write to the ledger: "), "{error}");
+    assert!(
+        error.ends_with("; DATABASE_URL must name a server that can be written to, not a replica"),
+        "{error}"
+    );
+}
+
 /// How many rows the server has read in these tables.
 fn rows_read(store: &Store) -> i64 {
     #[derive(diesel::QueryableByName)]

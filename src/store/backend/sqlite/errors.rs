@@ -28,7 +28,7 @@ pub const KNOWN: &[KnownError] = &[
     KnownError::about_table(&["no such column"], COLUMN),
     KnownError::transient(
         &["disk I/O error"],
-        "check the system's log for disk errors, and that the file is still there",
+        "check that the disk is not full, that the file is still there, and the system's log for disk errors",
     ),
     KnownError::permanent(
         &["disk image is malformed"],
