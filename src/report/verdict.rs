@@ -72,13 +72,21 @@ impl Verdict {
         of_parts.extend(workers.silent());
         let of_notifications = advice::problems(notifications);
         let mut notes = merged(lines(&health.notes()), workers.notes_of_others(this));
+        let of_relay = notes.iter().any(|note| part_of(note) == "relay");
+        let gone = workers.gone();
+        let what_is_worth_knowing = match (of_relay, gone.is_empty()) {
+            (true, _) => "Mails go out more slowly: the relay asks for fewer",
+            (false, false) => "A worker was killed or has crashed",
+            (false, true) => "Everything works",
+        };
+        notes.extend(gone);
         notes.extend(advice::advice(notifications, now, workers.are_running()));
         notes.extend(bounces::advice(bounce_counts));
         notes.extend(outbox::advice(outbox_summary, now));
         let (level, headline) = match (of_parts.first(), of_notifications.len()) {
             (Some(first), _) => (Level::Trouble, of_part(first).to_owned()),
             (None, 0) if notes.is_empty() => (Level::Well, "Everything works".to_owned()),
-            (None, 0) => (Level::Note, "Everything works".to_owned()),
+            (None, 0) => (Level::Note, what_is_worth_knowing.to_owned()),
             (None, 1) => (Level::Attention, "A notification needs attention".to_owned()),
             (None, _) => (Level::Attention, "Some notifications need attention".to_owned()),
         };
@@ -91,9 +99,14 @@ impl Verdict {
     }
 }
 
-/// What a problem of a part comes to. `worker web-2:913: ` may stand before the part.
+/// The part that a line is about. `worker web-2:913: ` may stand before it.
+fn part_of(line: &str) -> &str {
+    line.split(": ").find(|words| !words.starts_with("worker ")).unwrap_or_default()
+}
+
+/// What a problem of a part comes to.
 fn of_part(problem: &str) -> &'static str {
-    match problem.split(": ").find(|words| !words.starts_with("worker ")).unwrap_or_default() {
+    match part_of(problem) {
         "broker" => "Messages are not taken: the broker has a problem",
         "database" => "Everything waits: the database has a problem",
         "relay" => "Mails are not sent: the relay has a problem",
@@ -146,6 +159,12 @@ mod tests {
         let failed = || line(1, NotificationState::Completed, [3, 1, 2, 0, 0]);
         let note = verdict(&health, "", vec![failed()]);
         assert_eq!((note.level, note.notes.len(), note.problems.len()), (Level::Note, 1, 0));
+        let slow =
+            verdict(&health, "note: relay: asks for fewer mails: 2 a second at the moment\n", Vec::new());
+        assert_eq!(
+            (slow.level, slow.headline.as_str()),
+            (Level::Note, "Mails go out more slowly: the relay asks for fewer")
+        );
         let pending = || line(2, NotificationState::Completed, [3, 2, 0, 0, 1]);
         let attention = verdict(&health, "", vec![failed(), pending()]);
         assert_eq!(attention.level, Level::Attention);

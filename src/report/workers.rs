@@ -13,6 +13,9 @@ use crate::text::clean::one_line;
 use crate::text::count::count;
 use crate::text::timestamp::{rfc3339, to_the_second};
 
+/// For so long it is news that a worker was killed or has crashed.
+const NEWS: Duration = Duration::from_secs(60 * 60);
+
 /// All workers that the database knows.
 pub struct Workers(Vec<WorkerLine>);
 
@@ -116,6 +119,13 @@ impl Workers {
         silent.map(|line| line.to_text().lines().next().unwrap_or_default().to_owned()).collect()
     }
 
+    /// A sentence for each worker that was killed or has crashed, and not long ago: whoever starts it again knows of it by then.
+    #[must_use]
+    pub fn gone(&self) -> Vec<String> {
+        let gone = self.0.iter().filter(|line| line.state == WorkerState::Gone && line.silent_for < NEWS);
+        gone.map(|line| line.to_text().trim_end().to_owned()).collect()
+    }
+
     /// For programs.
     #[must_use]
     pub fn to_json(&self) -> Vec<JsonWorker<'_>> {
@@ -148,7 +158,9 @@ impl WorkerLine {
             WorkerState::Gone => ", gone: killed or crashed; see the end of its log".to_owned(),
         };
         let since = to_the_second(self.started_at.and_utc());
-        let lines = self.problems.iter().chain(&self.notes).map(|line| format!("    {line}\n"));
+        // What a process that is gone has said last is not so any more.
+        let said = self.problems.iter().chain(&self.notes).filter(|_| self.state != WorkerState::Gone);
+        let lines = said.map(|line| format!("    {line}\n"));
         format!("worker {} since {since}{state}\n{}", self.worker, lines.collect::<String>())
     }
 
@@ -232,6 +244,19 @@ mod tests {
         No worker is known to be running; 2 unfinished notifications. Start one with: fanmail worker
         worker web-1:1 since 2026-11-21 08:00:00Z, silent for 240 s: frozen, cut off from the database, or killed
         ");
+    }
+
+    #[test]
+    fn what_a_worker_said_before_it_was_killed_is_not_shown() {
+        let killed = |silent_for| {
+            let worker = worker(4, silent_for, PROBLEMS);
+            Workers(vec![WorkerLine::new(&worker, WorkerState::Gone)])
+        };
+        let line =
+            "worker web-4:4 since 2026-11-21 08:00:00Z, gone: killed or crashed; see the end of its log";
+        assert_eq!(killed(5).to_text(0), format!("No worker is running.\n{line}\n"));
+        assert_eq!(killed(5).gone(), [line]);
+        assert_eq!(killed(3600).gone(), Vec::<String>::new(), "known by then");
     }
 
     #[test]
