@@ -140,7 +140,7 @@ impl BrokerThread {
         self.settlements.iter().for_each(drop);
         self.dead_letters.finish();
         if result.is_ok() {
-            events::broker::disconnected();
+            events::broker::disconnected(self.has_begun);
         }
         result
     }

@@ -227,10 +227,7 @@ impl SmtpTransport {
         let result = self.submit_on_new_connection(mail, next, callbacks);
         if let Some(detail) = pipelining_error.filter(|_| result.is_ok()) {
             self.pipelines_next = false;
-            log::info!(
-                "the relay offers PIPELINING, but does not accept an envelope behind a body: {detail}; this lane \
-                 no longer sends envelopes ahead"
-            );
+            self.connector.takes_no_envelopes_ahead(&detail);
         }
         result
     }

@@ -179,9 +179,11 @@ pub fn lost_while_stopping(error: &impl Display) {
     );
 }
 
-/// The broker thread ends.
-pub fn disconnected() {
-    log::info!("disconnected from the broker; unfinished messages are back in the queue");
+/// The broker thread ends. Where it never had a session, there is nothing to say.
+pub fn disconnected(had_session: bool) {
+    if had_session {
+        log::info!("disconnected from the broker; unfinished messages are back in the queue");
+    }
 }
 
 /// A call into the AMQP library has not returned for `lasted`; `call` completes "the broker has not answered to …".

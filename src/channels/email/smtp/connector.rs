@@ -2,6 +2,7 @@
 //! are left to `opening`, the login itself to `auth`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use lettre::transport::smtp::extension::ClientId;
@@ -30,6 +31,8 @@ pub struct RelayConnector {
     password: Option<Secret>,
     /// Instead of a password.
     tokens: Option<AccessTokens>,
+    /// Whether the log has said that it takes no envelopes ahead.
+    told_no_envelopes_ahead: Arc<AtomicBool>,
 }
 
 impl RelayConnector {
@@ -45,7 +48,18 @@ impl RelayConnector {
             None => (None, None),
         };
         let relay = Arc::new(relay.clone());
-        Ok(Self { opening: Opening::new(Arc::clone(&relay))?, relay, helo_name, password, tokens })
+        let opening = Opening::new(Arc::clone(&relay))?;
+        Ok(Self { relay, opening, helo_name, password, tokens, told_no_envelopes_ahead: Arc::default() })
+    }
+
+    /// The relay offers PIPELINING, and does not take an envelope behind a body. Each lane finds that out, and the log says it once.
+    pub fn takes_no_envelopes_ahead(&self, detail: &str) {
+        if !self.told_no_envelopes_ahead.swap(true, Ordering::Relaxed) {
+            log::info!(
+                "the relay offers PIPELINING, but does not accept an envelope behind a body: {detail}; fanmail sends no \
+                 envelopes ahead any more on connections where that has failed"
+            );
+        }
     }
 
     /// The relay.
