@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{ArgGroup, Args};
 
 use crate::app::database;
 use crate::commands::arguments::Format;
-use crate::commands::output::print_text;
+use crate::commands::output::{print_text, screen};
 use crate::commands::person;
 use crate::config::Config;
 use crate::domain::ids::EventId;
@@ -57,7 +58,9 @@ pub fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let query = Query { event, limit: args.limit as usize, optouts: config.worker.optouts };
     let (explanation, asked) = match (&args.address, &args.participant) {
         (Some(address), _) => {
-            let (found, _) = person::read_address(address, &store)?;
+            let (found, _) = person::read_address(address, &store).map_err(|error| {
+                anyhow!("{error}. A person whose address is wrong in your table is found by the key: fanmail explain --participant KEY")
+            })?;
             let asked = if address == "-" { found.as_str() } else { address.trim() }.to_owned();
             (explain::of_address(&store, found, query)?, asked)
         }
@@ -70,7 +73,7 @@ pub fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_text(&(serde_json::to_string_pretty(&explanation)? + "\n"))?,
-        Format::Table => print_text(&to_text(&explanation, &asked))?,
+        Format::Table => print_text(&to_text(&explanation, &asked, screen()))?,
     }
     Ok(if explanation.is_known() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

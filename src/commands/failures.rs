@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::app::database;
 use crate::commands::arguments::Format;
-use crate::commands::output::print_text;
+use crate::commands::output::{print_text, screen};
 use crate::config::Config;
 use crate::domain::ids::{EventId, NotificationId};
 use crate::report::failures::advice::advice;
@@ -63,7 +63,7 @@ pub fn run(args: &FailuresArgs, config: &Config) -> anyhow::Result<ExitCode> {
     match args.format {
         Format::Json => print_text(&(serde_json::to_string_pretty(&groups)? + "\n"))?,
         Format::Table => {
-            print_text(&to_text(&groups))?;
+            print_text(&to_text(&groups, args.code.as_ref(), screen()))?;
             for line in advice(&groups) {
                 eprintln!("{line}");
             }

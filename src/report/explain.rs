@@ -51,6 +51,9 @@ pub struct Explanation {
     pub notifications: Vec<MailAnswer>,
     /// How many older ones are left out.
     pub older: usize,
+    /// The event that was asked for.
+    #[serde(skip)]
+    pub of_event: Option<EventId>,
 }
 
 /// A row of `participants`.
@@ -144,6 +147,7 @@ fn explain(
         soft_bounces,
         notifications,
         older,
+        of_event: query.event,
     })
 }
 

@@ -2,6 +2,7 @@
 //! `words`, the groups to `groups`, whose mails they are to `people`, what to do about them to `advice`.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::domain::ids::{NotificationId, ParticipantId};
@@ -43,6 +44,15 @@ pub enum Code {
     Reply(i32),
     /// `5.1.1` (RFC 3463)
     Enhanced(String),
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reply(code) => write!(f, "{code}"),
+            Self::Enhanced(code) => f.write_str(code),
+        }
+    }
 }
 
 impl FromStr for Code {

@@ -8,6 +8,12 @@ use unicode_width::UnicodeWidthStr as _;
 /// Stands at the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
+/// Paragraphs are no narrower.
+const NARROWEST: usize = 30;
+
+/// What stands before a command that the reader is to type.
+const BEFORE_COMMAND: &str = ": fanmail ";
+
 /// Where text is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
@@ -47,6 +53,28 @@ impl Screen {
             return text.to_owned();
         }
         format!("{style}{text}{style:#}")
+    }
+
+    /// One line, which a terminal shows cut.
+    #[must_use]
+    pub fn line(self, text: &str) -> String {
+        self.width.map_or_else(|| text.to_owned(), |width| fit(text, width))
+    }
+
+    /// A paragraph with a line break at its end. A terminal gets lines that fit it, broken at blanks, with `indent` before each but the
+    /// first. A command at its end stays whole, so that it can be copied.
+    #[must_use]
+    pub fn paragraph(self, text: &str, indent: &str) -> String {
+        let Some(width) = self.width else { return format!("{text}\n") };
+        let body = text.trim_start_matches(' ');
+        let first_indent = &text[..text.len() - body.len()];
+        let (prose, command) = match body.rfind(BEFORE_COMMAND) {
+            Some(at) => (&body[..=at], Some(&body[at + 2..])),
+            None => (body, None),
+        };
+        let width = width.saturating_sub(indent.len().max(first_indent.len())).max(NARROWEST);
+        let lines = fill(prose.split(' ').chain(command), width);
+        format!("{first_indent}{}\n", lines.join(&format!("\n{indent}")))
     }
 }
 
@@ -94,9 +122,13 @@ pub fn fit(text: &str, max: usize) -> String {
 /// The text in lines of at most `width` cells, broken at blanks. A word that is longer has a line of its own.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    fill(text.split(' '), width)
+}
+
+fn fill<'a>(words: impl Iterator<Item = &'a str>, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split(' ') {
+    for word in words {
         let needed = shown_width(word);
         let is_first = lines.last().is_none_or(String::is_empty);
         if !is_first && used + 1 + needed > width {
@@ -126,6 +158,19 @@ mod tests {
         assert_eq!(wrap("incomprehensibilities a b", 5), ["incomprehensibilities", "a b"]);
         assert_eq!(wrap("日本 語", 5), ["日本", "語"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn a_paragraph_fits_a_terminal_and_keeps_its_command_whole() {
+        let text = "    correct the address, then send with: fanmail retry --notification 72 --permanent-too";
+        assert_eq!(Screen::PLAIN.paragraph(text, "    "), format!("{text}\n"));
+        let narrow = Screen { width: Some(60), ..Screen::PLAIN };
+        assert_eq!(
+            narrow.paragraph(text, "    "),
+            "    correct the address, then send with:\n    fanmail retry --notification 72 --permanent-too\n"
+        );
+        assert_eq!(Screen { width: Some(1), ..narrow }.paragraph("a b", ""), "a b\n");
+        assert_eq!((narrow.line(&"x".repeat(61)).len(), narrow.line("x")), (62, "x".to_owned()));
     }
 
     #[test]

@@ -14,6 +14,12 @@ pub fn to_the_second(time: DateTime<Utc>) -> String {
     time.format("%F %TZ").to_string()
 }
 
+/// A time that is written for programs, to the second for people.
+#[must_use]
+pub fn shown_time(rfc3339: &str) -> String {
+    rfc3339.parse::<DateTime<Utc>>().map_or_else(|_| rfc3339.to_owned(), to_the_second)
+}
+
 /// A time in a table, as short as it is clear beside `now`: `09:00Z` of the same day, `11-21 09:00Z` of the half year around it, else
 /// `2025-11-21`.
 #[must_use]
@@ -51,5 +57,6 @@ mod tests {
         let time = DateTime::from_timestamp(1_772_357_400, 123_456_789).unwrap();
         assert_eq!(rfc3339(time), "2026-03-01T09:30:00.123Z");
         assert_eq!(to_the_second(time), "2026-03-01 09:30:00Z");
+        assert_eq!((shown_time(&rfc3339(time)), shown_time("-")), (to_the_second(time), "-".to_owned()));
     }
 }

@@ -74,7 +74,11 @@ fn the_log_and_retry_say_what_can_be_done_about_permanent_failures() {
     worker.stop();
     let text = scenario.run_ok(&["failures"]);
     assert!(text.starts_with("2 mails did not arrive, for 2 reasons\n"), "{text}");
-    assert!(text.contains("\n1 permanent: 550 No such user\n    notification 1 (1)\n"), "{text}");
+    assert!(text.contains("\n1 permanent: 550 No such user\n    in notification 1\n"), "{text}");
+    assert_eq!(
+        scenario.run_ok(&["failures", "--code", "432"]),
+        "No mail has failed, come back or been deferred with the code 432.\n"
+    );
     assert!(text.contains("***@") && !text.contains(&address), "{text}");
     let list = scenario.run_ok(&["failures", "--event", "123", "--addresses"]);
     let lines: Vec<&str> = list.lines().collect();

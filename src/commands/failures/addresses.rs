@@ -10,6 +10,7 @@ use crate::commands::arguments::Format;
 use crate::domain::ids::{NotificationId, ParticipantId};
 use crate::report::failures::group::{FailureSort, shown_words};
 use crate::report::failures::people::{People, ShownPerson};
+use crate::report::failures::text::nothing;
 use crate::report::failures::{FailureFilter, each_page};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -40,7 +41,7 @@ pub(super) fn print(store: &Store, filter: &FailureFilter, format: Format) -> an
         out.write(&lines)
     })?;
     if !out.end()? && format == Format::Table {
-        eprintln!("every mail has arrived, or is not decided yet");
+        eprintln!("{}", nothing(filter.code.as_ref()));
     }
     Ok(())
 }

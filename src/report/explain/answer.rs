@@ -3,6 +3,7 @@
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
+use crate::channels::email::smtp::reply::advice::advice_if_about_us;
 use crate::domain::audience::Listing;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::outcome::{Status, Verdict};
@@ -115,8 +116,11 @@ impl MailAnswer {
         let dry_run = status == Some(Status::Sent)
             && outcome.smtp_code.is_none()
             && words.as_deref() == Some(Verdict::DRY_RUN);
-        let (at, attempts) =
-            (time(outcome.decided_at), count(outcome.attempts.max(0).unsigned_abs().into(), "attempt"));
+        let at = time(outcome.decided_at);
+        let attempts = match outcome.attempts {
+            ..=0 if status == Some(Status::Failed) => "the relay was not asked".to_owned(),
+            attempts => count(attempts.max(0).unsigned_abs().into(), "attempt"),
+        };
         let said = said(outcome.smtp_code, words.as_deref());
         let reported = || {
             let when = outcome.reported_at.map_or_else(String::new, |at| format!(" {}", time(at)));
@@ -146,10 +150,15 @@ impl MailAnswer {
             ),
             Some(Status::Failed) => {
                 let sort = if outcome.permanent { "permanently" } else { "temporarily" };
-                let advice = if outcome.permanent {
-                    format!("correct the address, then send with: {} --permanent-too", self.retry())
-                } else {
-                    format!("send again with: {}", self.retry())
+                let advice = match advice_if_about_us(outcome.smtp_code, &said) {
+                    Some(cure) if outcome.permanent => format!(
+                        "the relay may mean you and not the address: {cure}, then send with: {} --permanent-too",
+                        self.retry()
+                    ),
+                    None if outcome.permanent => {
+                        format!("correct the address, then send with: {} --permanent-too", self.retry())
+                    }
+                    _ => format!("once the cause is gone, send again with: {}", self.retry()),
                 };
                 (format!("failed {sort} {at}, {attempts}: {}", or_none(&said)), Some(advice))
             }
@@ -197,6 +206,13 @@ impl MailAnswer {
     }
 
     fn undecided(self, record: &NotificationRecord) -> Self {
+        // Ended before it began: it is for no one.
+        if let (NotificationState::Completed, Some(newer)) = (record.state, record.superseded_by) {
+            let explanation = format!(
+                "no mail: notification {newer} of the same event came before this one had begun, and says what there is to say"
+            );
+            return Self { outcome: "none", explanation, ..self };
+        }
         let reason = || shown(or_none(record.reason.as_deref().unwrap_or_default()));
         let when =
             || record.not_before.map_or_else(String::new, |at| format!("; it is tried again {}", time(at)));
@@ -208,7 +224,12 @@ impl MailAnswer {
             NotificationState::Waiting => {
                 ("not yet: a worker has the message, and has not begun to send".to_owned(), None)
             }
-            NotificationState::Running => ("not yet: the notification is being sent".to_owned(), None),
+            NotificationState::Running => (
+                "not yet: the notification is being sent; if the relay has refused this mail for now, a worker tries it again within \
+                 minutes, and then this says why"
+                    .to_owned(),
+                None,
+            ),
             NotificationState::SetAside => (
                 format!("not yet: the notification is set aside, because {}{}", reason(), when()),
                 Some(format!("correct the data; then a worker sends it, or at once: {}", self.retry())),

@@ -2,17 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use crate::channels::email::smtp::reply::advice::advice_if_about_us;
 use crate::domain::ids::NotificationId;
 use crate::report::failures::group::{FailureGroup, FailureSort};
+
+/// What to do about these mails if the words of the relay may be about who sends, and not about the address.
+#[must_use]
+pub fn about_us(group: &FailureGroup) -> Option<&'static str> {
+    if group.failure == FailureSort::Bounced {
+        return None;
+    }
+    advice_if_about_us(group.smtp_code, &group.shown_reason())
+}
 
 /// One line for each sort, none if there is no such mail.
 #[must_use]
 pub fn advice(groups: &[FailureGroup]) -> Vec<String> {
     [
         line(groups, FailureSort::Permanent, |command| {
-            format!(
-                "Permanent failures: see whose they are with --addresses, correct the addresses, then send with: {command} --permanent-too"
-            )
+            let is_permanent = |group: &&FailureGroup| group.failure == FailureSort::Permanent;
+            let cure = if groups.iter().filter(is_permanent).all(|group| about_us(group).is_some()) {
+                "do what the relay wants"
+            } else {
+                "see whose they are with --addresses, correct the addresses"
+            };
+            format!("Permanent failures: {cure}, then send with: {command} --permanent-too")
         }),
         line(groups, FailureSort::Temporary, |command| {
             format!("Temporary failures: once the cause is gone, send with: {command}")

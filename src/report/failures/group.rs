@@ -69,6 +69,17 @@ pub struct FailureGroup {
     pub examples: Vec<FailureExample>,
 }
 
+impl FailureGroup {
+    /// The codes and the words: `550 5.1.1 (address): no such user`.
+    #[must_use]
+    pub fn shown_reason(&self) -> String {
+        let code = self.smtp_code.map(|code| code.to_string());
+        let parts = [code.as_deref(), self.enhanced_code.as_deref(), Some(self.reason.as_str())];
+        let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { "no reason is recorded".to_owned() } else { parts.join(" ") }
+    }
+}
+
 /// How many of them a notification has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct InNotification {

@@ -9,7 +9,10 @@ pub mod phase;
 pub(crate) mod words;
 pub(crate) mod words_of;
 
+use std::borrow::Cow;
+
 use crate::channels::email::smtp::reply::classify::{classify, refuses_address};
+use crate::channels::email::smtp::reply::enhanced_status::EnhancedStatus;
 use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::{Class, SendError};
 use crate::text::clean::{cut, one_line};
@@ -67,7 +70,7 @@ impl Reply {
             _ => classify(phase, self.code(), self.text()),
         };
         let detail = match self {
-            Self::Complete(code, text) => format!("{code} {}", one_line(text)),
+            Self::Complete(code, text) => format!("{code} {}", one_line(&without_repeated_status(text))),
             Self::Unreadable(cause) => {
                 format!("unreadable reply {}: {}", phase.description(), one_line(cause))
             }
@@ -95,6 +98,20 @@ impl Reply {
             Self::Unreadable(_) | Self::Lost(_) => "",
         }
     }
+}
+
+/// The lines of a reply without the enhanced status code that each of them begins with, but the first: they are one sentence mostly, of
+/// which the ledger keeps a part (RFC 2034 section 4).
+fn without_repeated_status(text: &str) -> Cow<'_, str> {
+    let (status, _) = text.split_once(' ').unwrap_or((text, ""));
+    if !text.contains('\n') || EnhancedStatus::parse(status).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let line = |(number, line): (usize, &str)| match line.strip_prefix(status) {
+        Some(rest) if number > 0 && rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    Cow::Owned(text.lines().enumerate().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! What an operator can do about a relay that refuses everyone, by the words of its reply. Whether a reply is about us
 //! at all is left to `classify`.
 
+use crate::channels::Class;
+use crate::channels::email::smtp::reply::classify::classify;
+use crate::channels::email::smtp::reply::phase::Phase;
 use crate::channels::email::smtp::reply::words::{self, Phrases};
 use crate::channels::email::smtp::reply::words_of::words_of;
 
@@ -62,9 +65,40 @@ pub fn advice_about(detail: &str) -> &'static str {
     Objection::of(detail).advice()
 }
 
+/// What to do about a mail that was refused for a reason that may be ours; `None`: the recipient or the mail is the reason. `detail` is as
+/// the ledger has it.
+#[must_use]
+pub fn advice_if_about_us(code: Option<i32>, detail: &str) -> Option<&'static str> {
+    let code = code.and_then(|code| u16::try_from(code).ok()).filter(|code| *code >= 400)?;
+    let is_suspect = matches!(classify(Phase::Recipient, Some(code), detail), Class::Suspect(_));
+    is_suspect.then(|| advice_about(detail))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_about_the_recipient_has_no_advice_for_us() {
+        for (code, detail, is_about_us) in [
+            (550, "550 5.1.1 <a***@example.org>: Recipient address rejected: User unknown", false),
+            (550, "550 5.1.1 (address): Recipient address rejected: User unknown", false),
+            (552, "552 5.2.2 <a***@example.org>: Mailbox full", false),
+            (450, "450 4.2.0 <a***@example.org>: Recipient address rejected: Greylisted", false),
+            (550, "550 Unrouteable address", false),
+            (
+                550,
+                "550 5.7.1 Unfortunately, messages from [203.0.113.7] weren't sent. Please contact your Internet service provider since part \
+                 of their network is on our block list (S3150).",
+                true,
+            ),
+            (554, "554 5.7.1 <a***@example.org>: Relay access denied", true),
+        ] {
+            assert_eq!(advice_if_about_us(Some(code), detail).is_some(), is_about_us, "{detail}");
+        }
+        assert_eq!(advice_if_about_us(None, "the address has no @"), None);
+        assert_eq!(advice_if_about_us(Some(250), "250 Ok: blocked"), None);
+    }
 
     #[test]
     fn the_words_of_the_relay_tell_what_to_do() {

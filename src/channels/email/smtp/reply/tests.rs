@@ -26,6 +26,21 @@ fn rate_with_pause(seconds: u64) -> Class {
     Class::Throttled(Throttle::Rate { pause: Some(Duration::from_secs(seconds)) })
 }
 
+#[test]
+fn the_lines_of_a_reply_are_one_sentence() {
+    for (text, detail) in [
+        (
+            "5.1.1 The account that you tried\n5.1.1 to reach does\n5.1.1  not exist",
+            "550 5.1.1 The account that you tried to reach does not exist",
+        ),
+        ("5.1.1 one\n5.7.1 two\n5.1.1", "550 5.1.1 one 5.7.1 two 5.1.1"),
+        ("no code\nno code", "550 no code no code"),
+        ("5.1.1 said: 5.1.1 gone", "550 5.1.1 said: 5.1.1 gone"),
+    ] {
+        assert_eq!(Reply::Complete(550, text.to_owned()).send_error(Recipient).detail, detail);
+    }
+}
+
 fn assert_classes(rows: &[(Phase, &str, Class)]) {
     for (phase, reply, class) in rows {
         let (code, text) = reply.split_at(3);
