@@ -110,8 +110,14 @@ impl Runtime {
         let runtime = Self::new(shutdown);
         let monitor = runtime.monitor.clone();
         let exit_summary = move || monitor.exit_summary() + &exit_note();
-        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, exit_summary)
-            .context("cannot catch signals")?;
+        shutdown::stop_on_signals(
+            trigger,
+            config.worker.shutdown_timeout,
+            "mails in flight",
+            logging::reopen,
+            exit_summary,
+        )
+        .context("cannot catch signals")?;
         runtime.database_retry.watch().context("cannot start the thread that watches the database")?;
         Ok(runtime)
     }

@@ -64,6 +64,8 @@ const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// `exit_summary`. The ledger is safe then, unfinished messages go back to the queue, and at most the mails in flight are
 /// sent again.
 ///
+/// `in_flight` is what the log says that is finished before.
+///
 /// SIGHUP calls `on_hangup`. All other signals that would end the process are ignored, except those of a crash. The
 /// calling thread and the threads that it starts from now on are not interrupted by any of them.
 ///
@@ -72,12 +74,13 @@ const SAME_SIGNAL: Duration = Duration::from_millis(500);
 pub fn stop_on_signals(
     trigger: ShutdownTrigger,
     timeout: Duration,
+    in_flight: &'static str,
     on_hangup: impl Fn() + Send + 'static,
     exit_summary: impl Fn() -> String + Clone + Send + 'static,
 ) -> std::io::Result<()> {
     block_in_this_thread()?;
     let mut signals = Signals::new(handled().map(|signal| signal as i32))?;
-    let mut stop = Stop { trigger: Some(trigger), first: Instant::now(), timeout, exit_summary };
+    let mut stop = Stop { trigger: Some(trigger), first: Instant::now(), timeout, in_flight, exit_summary };
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Err(error) = unblock_in_this_thread() {
             log::error!("signals do not reach fanmail, stop it with SIGKILL: {error}");
@@ -115,6 +118,7 @@ struct Stop<S> {
     /// The time of the first signal.
     first: Instant,
     timeout: Duration,
+    in_flight: &'static str,
     exit_summary: S,
 }
 
@@ -123,8 +127,9 @@ impl<S: Fn() -> String + Clone + Send + 'static> Stop<S> {
         if let Some(trigger) = self.trigger.take() {
             self.first = Instant::now();
             log::info!(
-                "stopping: {}; finishing mails in flight, at most {} s; a second signal exits at once",
+                "stopping: {}; finishing {}, at most {} s; a second signal exits at once",
                 name_of(signal),
+                self.in_flight,
                 self.timeout.as_secs()
             );
             drop(trigger);

@@ -128,8 +128,14 @@ pub fn run(args: &ImportArgs, config: &Config) -> anyhow::Result<ExitCode> {
         );
     }
     let (trigger, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, String::new)
-        .context("cannot catch signals")?;
+    shutdown::stop_on_signals(
+        trigger,
+        config.worker.shutdown_timeout,
+        "what has begun",
+        logging::reopen,
+        String::new,
+    )
+    .context("cannot catch signals")?;
     let import = Import { args, store: &store, now: Utc::now(), shutdown };
     import.run(&files, &mut io::stdout(), &mut io::stderr())?;
     Ok(ExitCode::SUCCESS)

@@ -70,7 +70,8 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
     }
 
     let (trigger, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, String::new)
+    let timeout = config.worker.shutdown_timeout;
+    shutdown::stop_on_signals(trigger, timeout, "what has begun", logging::reopen, String::new)
         .context("cannot catch signals")?;
     if args.format == Format::Table {
         print!("{}", planned("deleting", &plan));

@@ -44,7 +44,7 @@ fn unusual_message_ids_are_accepted_and_distinguished(system: System) {
 fn poison() -> Vec<(Vec<u8>, &'static str)> {
     let text = |body: &str, reason| (body.as_bytes().to_vec(), reason);
     vec![
-        text("", "not JSON"),
+        text("", "the body is empty"),
         text("UPDATED 123", "not JSON"),
         text(r#"{"type":"UPDATED","event_id":123"#, "not JSON"),
         text(r#"[{"type":"UPDATED","event_id":123}]"#, "an array may hold notices only"),

@@ -40,6 +40,12 @@ impl ReplaySummary {
         let kept = self.kept.iter().map(|(id, _)| id);
         self.replayed.iter().map(|letter| &letter.id).chain(kept).map(String::as_str)
     }
+
+    /// Whether none was found yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.replayed.is_empty() && self.kept.is_empty()
+    }
 }
 
 /// Replays the dead letters of the selection that the queues have by now, the oldest first. One for which `check` has a reason stays. A
@@ -137,6 +143,14 @@ fn replay_on<E>(
 fn note(summary: &mut ReplaySummary, settled: Settled) {
     match settled {
         Ok(letter) => summary.replayed.push(letter),
+        // A message to the default exchange is returned for no other reason.
+        Err((id, BrokerError::Returned { queue, .. })) => {
+            let why = format!(
+                "the queue {queue:?} does not exist any more; declare it again, as a worker of that queue does, then replay; if it is gone \
+                 for good, purge"
+            );
+            summary.kept.push((id, why));
+        }
         Err((id, error)) => summary.kept.push((id, error.to_string())),
     }
 }

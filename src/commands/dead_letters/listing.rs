@@ -14,10 +14,12 @@ use crate::broker::dead_letters::view::DeadLetterView;
 use crate::commands::arguments::Format;
 use crate::commands::dead_letters::arguments::warn_of_deliveries;
 use crate::commands::dead_letters::text::escaped_line;
+use crate::commands::output::screen;
 use crate::config::Config;
 use crate::report::dead_letters as report;
 use crate::report::dead_letters::groups::{DeadLetterGroup, DeadLetterGroups};
 use crate::text::count::count;
+use crate::text::screen::Screen;
 use crate::text::timestamp::to_the_second;
 
 /// Arguments of `dead-letters list`.
@@ -54,7 +56,7 @@ fn one_by_one(args: &ListArgs, config: &Config) -> anyhow::Result<(String, Vec<D
     let of = |queue: &DeadLetterQueue| {
         let letters: Vec<&DeadLetterView> =
             letters.iter().filter(|letter| letter.queue == queue.queue).collect();
-        list_of(queue, &letters)
+        list_of(queue, &letters, screen())
     };
     let text = match args.format {
         Format::Table => queues.iter().map(of).collect::<Vec<_>>().join("\n"),
@@ -73,7 +75,7 @@ fn by_reason(args: &ListArgs, config: &Config) -> anyhow::Result<(String, Vec<De
     let of = |queue: &DeadLetterQueue| {
         let groups: Vec<&DeadLetterGroup> =
             groups.iter().filter(|group| group.queue == queue.queue).collect();
-        groups_of(queue, &groups)
+        groups_of(queue, &groups, screen())
     };
     let text = match args.format {
         Format::Table => queues.iter().map(of).collect::<Vec<_>>().join("\n"),
@@ -86,7 +88,7 @@ fn to_json(list: Vec<Value>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&Value::Array(list)).map(|text| text + "\n")
 }
 
-fn list_of(queue: &DeadLetterQueue, letters: &[&DeadLetterView]) -> String {
+fn list_of(queue: &DeadLetterQueue, letters: &[&DeadLetterView], screen: Screen) -> String {
     let DeadLetterQueue { queue, count, .. } = queue;
     if letters.is_empty() && *count == 0 {
         return format!("no dead letters in {queue}\n");
@@ -95,17 +97,19 @@ fn list_of(queue: &DeadLetterQueue, letters: &[&DeadLetterView]) -> String {
     for letter in letters {
         let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), escaped_line);
         let at = letter.at.map_or_else(|| "-".to_owned(), to_the_second);
-        // Writing to a String cannot fail.
-        write!(
-            text,
-            "\n{}  {at}  {}\n  message id  {}\n{}  body        {}\n",
-            letter.id,
-            shown(&letter.reason),
-            shown(&letter.message_id),
-            replays(letter).map(|told| format!("  replayed    {told}\n")).unwrap_or_default(),
-            escaped_line(&String::from_utf8_lossy(&letter.body)),
-        )
-        .unwrap_or_default();
+        text.push('\n');
+        text.push_str(&screen.paragraph(&format!("{}  {at}  {}", letter.id, shown(&letter.reason)), "  "));
+        let body = escaped_line(&String::from_utf8_lossy(&letter.body));
+        let lines = [
+            ("message id", Some(shown(&letter.message_id))),
+            ("replayed", replays(letter)),
+            ("body", Some(body)),
+        ];
+        for (name, value) in lines {
+            let Some(value) = value else { continue };
+            // Writing to a String cannot fail.
+            writeln!(text, "{}", screen.line(&format!("  {name:<12}{value}"))).unwrap_or_default();
+        }
     }
     text
 }
@@ -117,34 +121,43 @@ pub(super) fn replays(letter: &DeadLetterView) -> Option<String> {
     (letter.replays > 0).then(|| format!("{times}{}, and was a dead letter again", last.unwrap_or_default()))
 }
 
-fn groups_of(queue: &DeadLetterQueue, groups: &[&DeadLetterGroup]) -> String {
+/// The groups with the same cure stand together, and it is told once behind them.
+fn groups_of(queue: &DeadLetterQueue, groups: &[&DeadLetterGroup], screen: Screen) -> String {
     let DeadLetterQueue { queue, .. } = queue;
     let total = groups.iter().map(|group| group.count).sum();
     if total == 0 {
         return format!("no dead letters in {queue}\n");
     }
     let mut text = format!("{} in {queue}\n", count(total, "dead letter"));
+    let mut cures: Vec<&str> = Vec::new();
     for group in groups {
-        let times = match (group.first, group.last) {
-            (Some(first), Some(last)) if first == last => format!("{}, ", to_the_second(first)),
-            (Some(first), Some(last)) => format!("{} to {}, ", to_the_second(first), to_the_second(last)),
-            _ => String::new(),
-        };
-        let replayed = match group.replayed {
-            0 => String::new(),
-            replayed => format!(", {replayed} of them replayed before"),
-        };
-        write!(
-            text,
-            "\n{}  {}\n  {times}such as {}{replayed}\n  {}\n",
-            group.count,
-            escaped_line(&group.reason),
-            group.example,
-            group.what_to_do
-        )
-        .unwrap_or_default();
+        if !cures.contains(&group.what_to_do) {
+            cures.push(group.what_to_do);
+        }
+    }
+    for cure in cures {
+        let cured: Vec<&&DeadLetterGroup> = groups.iter().filter(|group| group.what_to_do == cure).collect();
+        text.extend(cured.iter().map(|group| group_of(group, screen)));
+        let all: u64 = cured.iter().map(|group| group.count).sum();
+        let which = if cured.len() == 1 { String::new() } else { format!(" with these {all}") };
+        text.push_str(&screen.paragraph(&format!("  What to do{which}: {cure}"), "  "));
     }
     text
+}
+
+fn group_of(group: &DeadLetterGroup, screen: Screen) -> String {
+    let times = match (group.first, group.last) {
+        (Some(first), Some(last)) if first == last => format!("{}, ", to_the_second(first)),
+        (Some(first), Some(last)) => format!("{} to {}, ", to_the_second(first), to_the_second(last)),
+        _ => String::new(),
+    };
+    let replayed = match group.replayed {
+        0 => String::new(),
+        replayed => format!(", {replayed} of them replayed before"),
+    };
+    let reason = format!("{}  {}", group.count, escaped_line(&group.common.to_string()));
+    let example = format!("{times}such as {}{replayed}", group.example);
+    format!("\n{}  {example}\n", screen.paragraph(&reason, "  "))
 }
 
 #[cfg(test)]
@@ -162,7 +175,7 @@ mod tests {
             dead_letter("00000000000000a1", "the body is not JSON", b"{\"a\":\n\x1b[31mred\xff \xe2\x80\xae");
         let mut again = letter.clone();
         (again.replays, again.replayed_at) = (2, letter.at);
-        insta::assert_snapshot!(list_of(&queue(17), &[&letter, &again]), @r#"
+        insta::assert_snapshot!(list_of(&queue(17), &[&letter, &again], Screen::PLAIN), @r#"
         2 of 17 dead letters in events.dead, oldest first
 
         00000000000000a1  2026-01-02 12:00:00Z  the body is not JSON
@@ -174,32 +187,38 @@ mod tests {
           replayed    2 times, last at 2026-01-02 12:00:00Z, and was a dead letter again
           body        {"a":\n\u{1b}[31mred� \u{202e}
         "#);
-        assert_eq!(list_of(&queue(0), &[]), "no dead letters in events.dead\n");
+        assert_eq!(list_of(&queue(0), &[], Screen::PLAIN), "no dead letters in events.dead\n");
     }
 
     #[test]
     fn groups_say_how_many_since_when_and_what_to_do() {
         let mut groups = DeadLetterGroups::default();
-        for (id, reason) in
-            [("a", "event 7 is not in the database"), ("b", "event 8 is not in the database"), ("c", "why")]
-        {
+        for (id, reason) in [
+            ("a", "event 7 is not in the database"),
+            ("b", "event 8 is not in the database"),
+            ("c", "why"),
+            ("d", "the body has 70043 bytes"),
+        ] {
             let mut letter = dead_letter(&format!("{id:0>16}"), reason, b"");
             letter.at = letter.at.map(|at| at + chrono::TimeDelta::minutes(i64::from(id == "b")));
             letter.replays = u64::from(id == "b");
             groups.add(&letter);
         }
         let groups = groups.into_sorted();
-        insta::assert_snapshot!(groups_of(&queue(3), &groups.iter().collect::<Vec<_>>()), @r#"
-        3 dead letters in events.dead
+        insta::assert_snapshot!(groups_of(&queue(4), &groups.iter().collect::<Vec<_>>(), Screen::PLAIN), @r#"
+        4 dead letters in events.dead
 
         2  event … is not in the database
           2026-01-02 12:00:00Z to 2026-01-02 12:01:00Z, such as 000000000000000b, 1 of them replayed before
-          If the event is missing by mistake, put it back into the database, then replay. If it is gone for good, purge
+          What to do: If the event is missing by mistake, put it back into the database, then replay. If it is gone for good, purge
+
+        1  the body has 70043 bytes
+          2026-01-02 12:00:00Z, such as 000000000000000d
 
         1  why
           2026-01-02 12:00:00Z, such as 000000000000000c
-          Correct the publisher. As it is, a replay gives the same dead letter again, unless the workers are newer now: publish a corrected message, then purge
+          What to do with these 2: Correct the publisher. As it is, a replay gives the same dead letter again, unless the workers are newer now: publish a corrected message, then purge
         "#);
-        assert_eq!(groups_of(&queue(0), &[]), "no dead letters in events.dead\n");
+        assert_eq!(groups_of(&queue(0), &[], Screen::PLAIN), "no dead letters in events.dead\n");
     }
 }

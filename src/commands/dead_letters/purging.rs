@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use chrono::{TimeDelta, Utc};
 use clap::{ArgGroup, Args};
 use serde_json::json;
@@ -12,12 +13,13 @@ use crate::broker::dead_letters::selection::DeadLetterSelection;
 use crate::commands::arguments::Format;
 use crate::commands::dead_letters::arguments::{missing, parse_reason};
 use crate::commands::dead_letters::text::escaped_line;
-use crate::commands::output::print_json;
+use crate::commands::output::{print_json, print_text, screen};
 use crate::commands::purge::age;
 use crate::config::Config;
 use crate::exit_code::MISCONFIGURED;
 use crate::report::dead_letters::groups::{DeadLetterGroup, DeadLetterGroups};
 use crate::text::count::count;
+use crate::text::screen::Screen;
 
 /// Arguments of `dead-letters purge`.
 #[derive(Debug, Args)]
@@ -69,15 +71,23 @@ pub(super) fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode>
         groups.add(letter);
         ids.push(letter.id.clone());
     })?;
-    let is_table = args.format == Format::Table;
-    if is_table {
-        print!("{}", to_text(&groups.into_sorted(), args.dry_run));
+    let (is_table, groups) = (args.format == Format::Table, groups.into_sorted());
+    if is_table && (asks || args.dry_run || ids.is_empty()) {
+        let verb = if args.dry_run { "would purge" } else { "to be purged:" };
+        print_text(&to_text(&groups, verb, screen()))?;
     }
-    let is_wanted = !args.dry_run && (!asks || !ids.is_empty() && is_answered_with_yes()?);
+    let is_wanted = !args.dry_run && !ids.is_empty() && (!asks || is_answered_with_yes()?);
     if is_wanted {
-        taken.remove()?;
+        taken.remove().map_err(|error| {
+            anyhow!("{error}; some of them may be purged, the others are still dead letters: when it works again, run the same command again")
+        })?;
     } else {
         taken.give_up();
+    }
+    if is_table && is_wanted {
+        print_text(&to_text(&groups, "purged", screen()))?;
+    } else if asks && !ids.is_empty() && !is_wanted {
+        println!("nothing was purged");
     }
     let missing_ids = selection.missing(ids.iter().map(String::as_str));
     if is_table {
@@ -99,19 +109,14 @@ fn is_answered_with_yes() -> io::Result<bool> {
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
-fn to_text(groups: &[DeadLetterGroup], dry_run: bool) -> String {
-    let verb = if dry_run { "would purge" } else { "purging" };
+fn to_text(groups: &[DeadLetterGroup], verb: &str, screen: Screen) -> String {
     if groups.is_empty() {
         return "no such dead letters\n".to_owned();
     }
     let line = |group: &DeadLetterGroup| {
-        format!(
-            "{verb} {} of {}: {}, such as {}\n",
-            count(group.count, "dead letter"),
-            group.queue,
-            escaped_line(&group.reason),
-            group.example
-        )
+        let what = format!("{verb} {} of {}", count(group.count, "dead letter"), group.queue);
+        let reason = escaped_line(&group.common.to_string());
+        screen.paragraph(&format!("{what}: {reason}, such as {}", group.example), "  ")
     };
     groups.iter().map(line).collect()
 }
@@ -127,9 +132,9 @@ mod tests {
         groups.add(&dead_letter("00000000000000a1", "why", b""));
         groups.add(&dead_letter("00000000000000a2", "why", b""));
         assert_eq!(
-            to_text(&groups.into_sorted(), true),
-            "would purge 2 dead letters of events.dead: why, such as 00000000000000a2\n"
+            to_text(&groups.into_sorted(), "purged", Screen::PLAIN),
+            "purged 2 dead letters of events.dead: why, such as 00000000000000a2\n"
         );
-        assert_eq!(to_text(&[], false), "no such dead letters\n");
+        assert_eq!(to_text(&[], "purged", Screen::PLAIN), "no such dead letters\n");
     }
 }

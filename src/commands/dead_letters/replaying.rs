@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::broker::dead_letters::view::DeadLetterView;
 use crate::commands::arguments::Format;
 use crate::commands::dead_letters::arguments::{MAX_NAMED, missing, parse_reason};
 use crate::commands::dead_letters::text::escaped_line;
-use crate::commands::output::print_json;
+use crate::commands::output::{print_json, print_text};
 use crate::config::Config;
 use crate::observe::logging;
 use crate::report::dead_letters::outdated::OutdatedLetters;
@@ -25,6 +25,10 @@ use crate::routes::Routes;
 use crate::shutdown;
 use crate::store::Store;
 use crate::text::count::count;
+
+/// What there is to say when the broker or the database went away.
+const UNFINISHED: &str = "the others are still dead letters: when it works again, run the same command again. A message that is put back twice \
+                          counts once";
 
 /// Arguments of `dead-letters replay`.
 #[derive(Debug, Args)]
@@ -70,17 +74,29 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<ExitCode
         plan(&selection, config, &mut check, &mut summary)
     } else {
         let (trigger, shutdown) = shutdown::shutdown_pair();
-        shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, String::new)
-            .context("cannot catch signals")?;
+        shutdown::stop_on_signals(
+            trigger,
+            config.worker.shutdown_timeout,
+            "messages in flight",
+            logging::reopen,
+            String::new,
+        )
+        .context("cannot catch signals")?;
         replay(&config.broker, &selection, &shutdown, &mut check, &mut summary)
     };
     let is_whole = ended.is_ok() && !summary.interrupted;
     let missing = if is_whole { selection.missing(summary.found()) } else { Vec::new() };
     match args.format {
-        Format::Table => println!("{}", to_text(&summary, &missing, args.dry_run)),
+        // Nothing was found out.
+        Format::Table if ended.is_err() && summary.is_empty() => {}
+        Format::Table => print_text(&(to_text(&summary, &missing, args.dry_run) + "\n"))?,
         Format::Json => print_json(&to_json(&summary, &missing, args.dry_run))?,
     }
-    ended?;
+    match ended {
+        // Of those on their way, the broker may have the messages and the dead letters.
+        Err(error) if !args.dry_run && !summary.is_empty() => bail!("{error:#}; {UNFINISHED}"),
+        ended => ended?,
+    }
     let is_done = summary.kept.is_empty() && missing.is_empty() && !summary.interrupted;
     Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

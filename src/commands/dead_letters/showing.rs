@@ -1,7 +1,6 @@
 //! `fanmail dead-letters show`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -15,13 +14,17 @@ use crate::commands::arguments::Format;
 use crate::commands::dead_letters::arguments::missing;
 use crate::commands::dead_letters::listing::replays;
 use crate::commands::dead_letters::text::{escaped_line, escaped_lines, hex_lines, set_in_lines};
-use crate::commands::output::print_json;
+use crate::commands::output::{print_json, print_text, screen};
 use crate::config::Config;
 use crate::domain::dead_reason::NO_REASON;
 use crate::report::dead_letters as report;
 use crate::report::dead_letters::advice::what_to_do;
 use crate::text::count::count;
+use crate::text::screen::Screen;
 use crate::text::timestamp::to_the_second;
+
+/// Where the values stand.
+const INDENT: usize = 12;
 
 /// Arguments of `dead-letters show`.
 #[derive(Debug, Args)]
@@ -41,13 +44,13 @@ pub struct ShowArgs {
 pub(super) fn show(args: &ShowArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let Some(letter) = browse::find(&config.broker, &args.id)? else { bail!(missing(&args.id)) };
     match args.format {
-        Format::Table => std::io::stdout().write_all(to_text(&letter).as_bytes())?,
+        Format::Table => print_text(&to_text(&letter, screen()))?,
         Format::Json => print_json(&report::to_json(&letter))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn to_text(letter: &DeadLetterView) -> String {
+fn to_text(letter: &DeadLetterView, screen: Screen) -> String {
     let reason = letter.reason.as_deref();
     let from = match &letter.published_to {
         Some((exchange, key)) => format!(
@@ -64,12 +67,14 @@ fn to_text(letter: &DeadLetterView) -> String {
         ("from", Some(from)),
         ("replayed", replays(letter)),
         ("what to do", Some(what_to_do(reason).to_owned())),
+        ("replay it", Some(format!("fanmail dead-letters replay {}", letter.id))),
+        ("purge it", Some(format!("fanmail dead-letters purge {}", letter.id))),
     ];
     let mut text = format!("dead letter {} in {}\n\n", letter.id, letter.queue);
     for (name, value) in lines {
-        // Writing to a String cannot fail.
         let Some(value) = value else { continue };
-        writeln!(text, "{name:<12}{value}").unwrap_or_default();
+        let value = value.replace('\n', &format!("\n{:INDENT$}", ""));
+        text.push_str(&screen.paragraph(&format!("{name:<INDENT$}{value}"), &" ".repeat(INDENT)));
     }
     text + &values("properties", &letter.properties()) + &values("headers", &letter.headers()) + &body(letter)
 }
@@ -79,6 +84,7 @@ fn values(title: &str, values: &Map<String, Value>) -> String {
     let width = values.keys().map(|name| escaped_line(name).chars().count()).max().unwrap_or_default();
     for (name, value) in values {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        // Writing to a String cannot fail.
         writeln!(text, "  {:<width$}  {}", escaped_line(name), escaped_lines(&value)).unwrap_or_default();
     }
     text
@@ -107,13 +113,15 @@ mod tests {
         let body = format!(r#"{{"type":"UPDATED","event_id":7,"note":"{}"}}"#, "x".repeat(300));
         let mut letter = dead_letter("00000000000000a1", "event 7 is not in the database", body.as_bytes());
         letter.published_to = Some(("school".to_owned(), "event\u{1b}.moved".to_owned()));
-        insta::assert_snapshot!(to_text(&letter), @r#"
+        insta::assert_snapshot!(to_text(&letter, Screen::PLAIN), @r#"
         dead letter 00000000000000a1 in events.dead
 
         reason      event 7 is not in the database
         stored      2026-01-02 12:00:00Z
         from        events, published to the exchange school with the routing key event\u{1b}.moved
         what to do  If the event is missing by mistake, put it back into the database, then replay. If it is gone for good, purge
+        replay it   fanmail dead-letters replay 00000000000000a1
+        purge it    fanmail dead-letters purge 00000000000000a1
 
         properties
           delivery_mode  2

@@ -54,8 +54,14 @@ pub struct ImportArgs {
 pub fn import(args: &ImportArgs, store: &Store, config: &Config) -> anyhow::Result<()> {
     let file = CsvFile::open(&args.file)?;
     let (trigger, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(trigger, config.worker.shutdown_timeout, logging::reopen, String::new)
-        .context("cannot catch signals")?;
+    shutdown::stop_on_signals(
+        trigger,
+        config.worker.shutdown_timeout,
+        "what has begun",
+        logging::reopen,
+        String::new,
+    )
+    .context("cannot catch signals")?;
     let defaults = Defaults {
         key: address_key(store)?,
         event_keys: store.event_key_type()?,

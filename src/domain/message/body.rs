@@ -39,6 +39,9 @@ impl Body {
         }
         let or = |reason| Malformed::of_first_bytes(body).unwrap_or(reason);
         let text = std::str::from_utf8(body).map_err(|_| or(Malformed::NotUtf8))?;
+        if text.trim().is_empty() {
+            return Err(Malformed::Empty);
+        }
         let value: Value =
             serde_json::from_str(text).map_err(|error| or(Malformed::NotJson(error.to_string())))?;
         let (origin, meta, is_enveloped) = (Origin::default(), Map::new(), false);

@@ -39,6 +39,9 @@ pub enum Malformed {
          8.1); publish it without one (Python: \"utf-8\" in the place of \"utf-8-sig\")"
     )]
     ByteOrderMark,
+    /// Nothing, or blanks.
+    #[error("the body is empty; expected an object such as {{\"type\":\"UPDATED\",\"event_id\":123}}")]
+    Empty,
     /// Not JSON. Holds the parser's error.
     #[error("the body is not JSON: {0}")]
     NotJson(String),

@@ -100,7 +100,7 @@ fn a_text_is_a_key_where_keys_are_text() {
 #[test]
 fn says_what_is_wrong() {
     assert_eq!(reason(b"\xff\xff"), "the body is not UTF-8 text");
-    assert!(reason(b"").starts_with("the body is not JSON: EOF"));
+    assert!(reason(b" ").starts_with("the body is empty; expected an object such as {\"type\""));
     assert!(reason(b"{\"type\":").starts_with("the body is not JSON"));
     assert!(reason(b"[1]").starts_with("the body is an array; expected an object such as {\"type\""));
     assert_eq!(reason(br#"{"event_id":1}"#), "the field \"type\" is missing");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::broker::dead_letters::view::DeadLetterView;
-use crate::domain::dead_reason::{NO_REASON, general};
+use crate::domain::dead_reason::{CommonReason, NO_REASON, general};
 use crate::report::dead_letters::advice::what_to_do;
 use crate::report::dead_letters::time;
 
@@ -21,8 +21,10 @@ const OTHERS: &str = "other reasons";
 pub struct DeadLetterGroup {
     /// The queue that they are in.
     pub queue: String,
-    /// What their reasons have in common.
+    /// What their reasons have in common, without any number.
     pub reason: String,
+    /// The same for people, with the numbers that all of them have.
+    pub common: CommonReason,
     /// How many they are.
     pub count: u64,
     /// When the first one was stored.
@@ -67,6 +69,7 @@ pub struct DeadLetterGroups(HashMap<(String, String), DeadLetterGroup>);
 impl DeadLetterGroups {
     /// Adds one dead letter.
     pub fn add(&mut self, letter: &DeadLetterView) {
+        let said = letter.reason.as_deref().unwrap_or(NO_REASON);
         let mut reason = letter.reason.as_deref().map_or_else(|| NO_REASON.to_owned(), general);
         let is_full = self.0.len() >= MOST;
         if is_full && !self.0.contains_key(&(letter.queue.clone(), reason.clone())) {
@@ -76,6 +79,7 @@ impl DeadLetterGroups {
         let group = self.0.entry(key).or_insert_with(|| DeadLetterGroup {
             queue: letter.queue.clone(),
             what_to_do: what_to_do(letter.reason.as_deref()),
+            common: CommonReason::of(if reason == OTHERS { OTHERS } else { said }),
             reason,
             count: 0,
             first: None,
@@ -83,6 +87,9 @@ impl DeadLetterGroups {
             example: String::new(),
             replayed: 0,
         });
+        if group.reason != OTHERS {
+            group.common.add(said);
+        }
         group.count += 1;
         group.first = [group.first, letter.at].into_iter().flatten().min();
         group.last = group.last.max(letter.at);
@@ -117,6 +124,7 @@ mod tests {
         let [events, stale] = &groups[..] else { panic!("{groups:?}") };
         assert_eq!((events.reason.as_str(), events.count, events.replayed), ("event … is gone", 2, 1));
         assert_eq!((stale.reason.as_str(), stale.count), ("stale", 1));
+        assert_eq!(events.common.to_string(), "event … is gone");
         assert_eq!(events.example, "0000000000000002");
         let json = events.to_json();
         assert_eq!(
