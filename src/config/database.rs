@@ -113,6 +113,11 @@ impl Backend {
         const EXPECTED: &str = "expected sqlite:///relative.db, sqlite:////absolute.db, a plain path, \
                                 postgresql://user:password@host/database or mysql://user:password@host/database";
         let Some((scheme, rest)) = url.split_once("://") else {
+            if is_of_server(url) {
+                return Err("is no path of a SQLite file, but looks like the settings of a database server; write them as a URL: \
+                            postgresql://user:password@host:5432/database or mysql://user:password@host:3306/database"
+                    .to_owned());
+            }
             return sqlite_file(url);
         };
         match scheme.split('+').next() {
@@ -135,6 +140,27 @@ impl Backend {
 
 /// The accepted forms for SQLite.
 const SQLITE: &str = "sqlite:///relative.db, sqlite:////absolute.db or a plain path";
+
+/// Names of settings of database servers, as libpq, ODBC and .NET write them.
+const SETTINGS: [&str; 14] = [
+    "host", "hostaddr", "port", "user", "uid", "username", "password", "pwd", "passfile", "dbname",
+    "database", "server", "service", "sslmode",
+];
+
+/// Systems whose URLs may lack the slashes.
+const SYSTEMS: [&str; 5] = ["postgres", "postgresql", "mysql", "mariadb", "jdbc"];
+
+/// Whether a text without `://` is meant for a server: `host=… password=…`, `Server=…;Pwd=…`, `user:password@host/database` or
+/// `postgresql:…`. Read as a path, errors would show the password, and `migrate` would make a file with it in its name.
+fn is_of_server(text: &str) -> bool {
+    let text = text.to_ascii_lowercase().replace(" =", "=");
+    let mut words = text.split(|c: char| c.is_whitespace() || c == ';');
+    let is_setting = |word: &str| word.split_once('=').is_some_and(|(name, _)| SETTINGS.contains(&name));
+    let before_colon = text.split_once(':').map(|(scheme, _)| scheme.split('+').next().unwrap_or_default());
+    let has_login =
+        text.split_once('@').is_some_and(|(login, _)| login.contains(':') && !login.starts_with(['/', '.']));
+    words.any(is_setting) || before_colon.is_some_and(|name| SYSTEMS.contains(&name)) || has_login
+}
 
 /// Refuses what SQLite would not read as a path: `file:` begins a URI with parameters of its own.
 fn sqlite_file(path: &str) -> Result<Backend, String> {
@@ -195,6 +221,27 @@ mod tests {
         ] {
             let wrong = Backend::parse(url).expect_err(url);
             assert!(wrong.contains(word) && !wrong.contains("MARKER"), "{url}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn settings_of_a_server_are_no_path() {
+        for text in [
+            "host=db user=ada password=MARKER dbname=d",
+            "PASSWORD = MARKER",
+            "Server=db;Uid=ada;Pwd=MARKER;",
+            "ada:MARKER@db/d",
+            "postgresql:ada:MARKER@db",
+            "mysql+pymysql:ada",
+        ] {
+            let problem = Backend::parse(text).unwrap_err();
+            assert!(
+                problem.starts_with("is no path of a SQLite file") && !problem.contains("MARKER"),
+                "{problem}"
+            );
+        }
+        for path in ["a=b.db", "/data/x:y@z/fan.db", "user@host.db", "db host.db", "./a:b@c.db"] {
+            assert_eq!(Backend::parse(path), Ok(Backend::Sqlite(path.into())), "{path}");
         }
     }
 

@@ -228,9 +228,14 @@ fn without_line_end(text: &str) -> &str {
     text.strip_suffix('\r').unwrap_or(text)
 }
 
-/// A value for an error text, cut to 80 characters.
+/// A value for an error text, without the login in a URL, cut to 80 characters.
 fn quote(value: &str) -> String {
     const MAX_CHARS: usize = 80;
+    let without_login = value.split_once("://").and_then(|(scheme, rest)| {
+        let (_, behind) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://***@{behind}"))
+    });
+    let value = without_login.as_deref().unwrap_or(value);
     if value.chars().count() <= MAX_CHARS {
         return format!("{value:?}");
     }

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::commands::config::example::EXAMPLE;
+use crate::commands::output::print_text;
 
 /// Only its owner may read it: passwords will be in it.
 const MODE: u32 = 0o600;
@@ -23,7 +24,7 @@ Examples:
   fanmail config init
   fanmail config init --out /etc/fanmail/.env")]
 pub struct InitArgs {
-    /// The file to write
+    /// The file to write; - is standard output
     #[arg(long, value_name = "FILE", default_value = ".env")]
     pub out: PathBuf,
     /// Write it even if there is one, whose content is lost
@@ -37,6 +38,10 @@ pub struct InitArgs {
 /// When there is one, or it cannot be written.
 pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let path = &args.out;
+    if path.as_os_str() == "-" {
+        print_text(EXAMPLE)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.force {
         replace(path).with_context(|| format!("cannot write {}", path.display()))?;
     } else {

@@ -38,7 +38,19 @@ fn without_secrets(rest: &str) -> String {
     };
     let query =
         query.map(|query| format!("?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&")));
-    format!("{}{place}{}", user.unwrap_or_default(), query.unwrap_or_default())
+    let (hosts, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let hosts: Vec<String> = hosts.split(',').map(host).collect();
+    format!("{}{}{path}{}", user.unwrap_or_default(), hosts.join(","), query.unwrap_or_default())
+}
+
+/// A host. What is no port behind it may be the password of a URL without a host.
+fn host(text: &str) -> String {
+    match text.rsplit_once(':') {
+        Some((name, port)) if !text.starts_with('[') && !port.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("{name}:***")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// Not the begin of something longer, in which an @ has another meaning.
@@ -72,6 +84,9 @@ mod tests {
             ("postgresql://host/db?password=MARKER@x", "postgresql://***@x"),
             ("postgresql://host:5432/db?password=MARKER@x", "postgresql://host:***@x"),
             ("mysql://ada@host/db", "mysql://ada@host/db"),
+            ("mysql://ada:MARKER", "mysql://ada:***"),
+            ("postgresql://a:5432,ada:MARKER/db", "postgresql://a:5432,ada:***/db"),
+            ("amqp://[::1]:5672/v", "amqp://[::1]:5672/v"),
             ("sqlite:////var/lib/fanmail.db", "sqlite:////var/lib/fanmail.db"),
         ] {
             assert_eq!(masked(url, true).as_deref(), Some(shown));
