@@ -46,6 +46,31 @@ fn every_verb_has_an_example_that_its_help_shows_on_lines_of_their_own() {
     }
 }
 
+/// A terminal of 80 columns shows each example on one line, which can be copied, and fanmail takes it.
+#[test]
+fn examples_can_be_copied() {
+    for verb in all() {
+        let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in help.lines().filter(|line| line.starts_with("  ")) {
+            assert!(shown_width(line) <= 80, "{line}");
+            let Some((_, command)) = line.split_once("fanmail ").filter(|(before, _)| !before.contains('#'))
+            else {
+                continue;
+            };
+            let quoted = command.split('\'').enumerate();
+            let words = quoted.flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
+            let words = words.take_while(|word| !word.starts_with(['|', '<', '>']));
+            let arguments = std::iter::once("fanmail").chain(words);
+            if let Err(error) = Cli::command().try_get_matches_from(arguments) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_definitions_are_consistent() {
     Cli::command().debug_assert();

@@ -1,6 +1,7 @@
 //! Values that several verbs take.
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::domain::kind::Kind;
 
@@ -13,9 +14,12 @@ pub enum Format {
     Json,
 }
 
-/// Reads a kind in upper or lower case, to ease typing. Messages are stricter.
-pub(crate) fn parse_kind(word: &str) -> Result<Kind, String> {
-    Kind::of_event(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
+/// Reads a kind in upper or lower case, to ease typing, with `ignore_case`. Messages are stricter. Shells complete the words.
+pub(crate) fn kind_parser() -> impl TypedValueParser<Value = Kind> {
+    let words = PossibleValuesParser::new(Kind::OF_EVENTS.map(Kind::as_str));
+    words.try_map(|word| {
+        Kind::of_event(&word.to_ascii_uppercase()).ok_or_else(|| format!("expected one of {}", Kind::words()))
+    })
 }
 
 /// What `verb` says about a table `participants` that fanmail has not created.

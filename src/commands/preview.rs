@@ -9,7 +9,7 @@ use chrono::Utc;
 use clap::Args;
 
 use crate::app::{channels, routes};
-use crate::commands::arguments::parse_kind;
+use crate::commands::arguments::kind_parser;
 use crate::commands::mail_subject::{Subject, SubjectArgs};
 use crate::commands::preview::shown_mail::{Composing, ShownMail};
 use crate::commands::route_sample;
@@ -41,7 +41,9 @@ pub struct PreviewArgs {
     #[arg(
         long = "type",
         value_name = "TYPE",
-        value_parser = parse_kind,
+        value_parser = kind_parser(),
+        ignore_case = true,
+        hide_possible_values = true,
         required_unless_present_any = ["route", "all"],
         help = format!("Which mail: one of {}", Kind::words())
     )]

@@ -15,7 +15,7 @@ use crate::channels::email::mail::Mail;
 use crate::channels::email::outbox::Outbox;
 use crate::channels::email::signing::Signing;
 use crate::channels::email::smtp::single;
-use crate::commands::arguments::parse_kind;
+use crate::commands::arguments::kind_parser;
 use crate::commands::mail_subject::SubjectArgs;
 use crate::config::Config;
 use crate::config::email::relay::Relay;
@@ -46,7 +46,8 @@ In dry-run mode (EMAIL_DUMMY_MODE=True) it is refused, or written to EMAIL_OUTBO
 const EXAMPLES: &str = "\
 Examples:
   fanmail send-test --to me@example.org
-  fanmail send-test --to me@example.org --type CANCELLED --event 123 --participant 42 --locale de";
+  fanmail send-test --to me@example.org --type CANCELLED --event 123
+  fanmail send-test --to me@example.org --event 123 --participant 42";
 
 /// Send one mail to one address, through the relay
 #[derive(Debug, Args)]
@@ -59,7 +60,9 @@ pub struct SendTestArgs {
     #[arg(
         long = "type",
         value_name = "TYPE",
-        value_parser = parse_kind,
+        value_parser = kind_parser(),
+        ignore_case = true,
+        hide_possible_values = true,
         default_value = "UPDATED",
         help = format!("Which mail: one of {}", Kind::words())
     )]

@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args};
 use serde_json::{Map, Value};
 
-use crate::commands::arguments::parse_kind;
+use crate::commands::arguments::kind_parser;
 use crate::content::view::{URL_MAX, web_address};
 use crate::domain::address;
 use crate::domain::ids::EventId;
@@ -34,9 +34,9 @@ const WHERE: &str = "Where to";
 Examples:
   fanmail publish --type UPDATED --event 123 --message-id order-4711
   fanmail publish --type CANCELLED --event 123 --reason storm --dry-run
-  fanmail publish --notice 'Your car is ready.' --title Pick-up --users 7,8 --priority high
-  fanmail publish --notice 'Hello' --to 'Ada <ada@example.com>' --to zoe@example.com
-  fanmail publish --payload '{\"email\": \"ada@example.com\", \"first_name\": \"Ada\", \"last_name\": \"King\"}' --routing-key student.created
+  fanmail publish --notice 'Your car is ready.' --users 7,8 --priority high
+  fanmail publish --notice Hello --to 'Ada <ada@example.com>'
+  fanmail publish --payload @student.json --routing-key student.created
   fanmail publish --payload @notices.json --outbox"
 )]
 pub struct PublishArgs {
@@ -44,7 +44,9 @@ pub struct PublishArgs {
     #[arg(
         long = "type",
         value_name = "TYPE",
-        value_parser = parse_kind,
+        value_parser = kind_parser(),
+        ignore_case = true,
+        hide_possible_values = true,
         requires = "event",
         help_heading = FORM,
         help = format!("A notification of an event, with --event: what happened to it, one of {}", Kind::words())
