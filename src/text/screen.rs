@@ -72,8 +72,9 @@ impl Screen {
             Some(at) => (&body[..=at], Some(&body[at + 2..])),
             None => (body, None),
         };
-        let width = width.saturating_sub(indent.len().max(first_indent.len())).max(NARROWEST);
-        let lines = fill(prose.split(' ').chain(command), width);
+        let behind = |indent: &str| width.saturating_sub(indent.len()).max(NARROWEST);
+        let words = prose.split(' ').chain(command);
+        let lines = fill(words, behind(first_indent), behind(indent));
         format!("{first_indent}{}\n", lines.join(&format!("\n{indent}")))
     }
 }
@@ -122,16 +123,18 @@ pub fn fit(text: &str, max: usize) -> String {
 /// The text in lines of at most `width` cells, broken at blanks. A word that is longer has a line of its own.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    fill(text.split(' '), width)
+    fill(text.split(' '), width, width)
 }
 
-fn fill<'a>(words: impl Iterator<Item = &'a str>, width: usize) -> Vec<String> {
+/// The words in lines, of which the first one is `first` cells wide and the others `width`.
+fn fill<'a>(words: impl Iterator<Item = &'a str>, first: usize, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for word in words {
         let needed = shown_width(word);
-        let is_first = lines.last().is_none_or(String::is_empty);
-        if !is_first && used + 1 + needed > width {
+        let begins = lines.last().is_none_or(String::is_empty);
+        let width = if lines.len() == 1 { first } else { width };
+        if !begins && used + 1 + needed > width {
             lines.push(String::new());
             used = 0;
         }
@@ -168,6 +171,12 @@ mod tests {
         assert_eq!(
             narrow.paragraph(text, "    "),
             "    correct the address, then send with:\n    fanmail retry --notification 72 --permanent-too\n"
+        );
+        let hanging = "what to do  put it back into the database, then replay. If it is gone for good, purge";
+        assert_eq!(
+            narrow.paragraph(hanging, &" ".repeat(12)),
+            "what to do  put it back into the database, then replay. If\n            it is gone for good, purge\n",
+            "the first line is as wide as the others with their indent"
         );
         assert_eq!(Screen { width: Some(1), ..narrow }.paragraph("a b", ""), "a b\n");
         assert_eq!((narrow.line(&"x".repeat(61)).len(), narrow.line("x")), (62, "x".to_owned()));

@@ -187,12 +187,15 @@ impl MailAnswer {
     fn deferred(self, deferral: &DeferralEntry) -> Self {
         let words = deferral.detail.as_deref().map(shown);
         let times = count(deferral.tries.max(0).unsigned_abs().into(), "time");
+        let said = said(deferral.smtp_code, words.as_deref());
         let explanation = format!(
             "deferred {times}, the next attempt is due {}: {}",
             time(deferral.next_try_at),
-            or_none(&said(deferral.smtp_code, words.as_deref()))
+            or_none(&said)
         );
-        let advice = Some(format!("a worker tries it again; at once: {}", self.retry()));
+        let cure = advice_if_about_us(deferral.smtp_code, &said)
+            .map_or_else(String::new, |cure| format!("the relay may mean you and not the address: {cure}; "));
+        let advice = Some(format!("{cure}a worker tries it again; at once: {}", self.retry()));
         Self {
             outcome: "deferred",
             attempts: Some(deferral.tries),

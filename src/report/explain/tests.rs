@@ -88,7 +88,13 @@ fn every_outcome_is_a_sentence() {
         decided("failed", None, ""),
         answer(done, 42, Some(bounced.clone()), None),
         answer(done, 42, Some(OutcomeEntry { status: "complained".to_owned(), ..bounced }), None),
-        answer(done, 42, None, Some(deferral)),
+        answer(done, 42, None, Some(deferral.clone())),
+        answer(
+            done,
+            42,
+            None,
+            Some(DeferralEntry { detail: Some("450 4.7.1 Client host rejected".to_owned()), ..deferral }),
+        ),
         decided("gone", None, ""),
     ];
     insta::assert_snapshot!(sentences(answers), @r"
@@ -108,6 +114,8 @@ fn every_outcome_is_a_sentence() {
         the address gets no further mail; see: fanmail suppressions list
     deferred: deferred 2 times, the next attempt is due 2026-11-21 10:00:00Z: 450 4.2.0 <a***@example.org>: greylisted
         a worker tries it again; at once: fanmail retry --notification 72
+    deferred: deferred 2 times, the next attempt is due 2026-11-21 10:00:00Z: 450 4.7.1 Client host rejected
+        the relay may mean you and not the address: ask the operator of the relay why it blocks this machine or this account; a worker tries it again; at once: fanmail retry --notification 72
     unknown: gone 2026-11-21 09:00:02Z
     ");
 }
