@@ -32,6 +32,8 @@ pub struct ReplaySummary {
     pub kept: Vec<(String, String)>,
     /// Whether it ended early, because a shutdown was requested.
     pub interrupted: bool,
+    /// Whether a message was published. The broker may have it, although nothing is known of it any more.
+    pub began: bool,
 }
 
 impl ReplaySummary {
@@ -119,8 +121,10 @@ fn replay_on<E>(
             && let Some((letter, delivery)) = reader.next()?
         {
             if selection.has(&letter) && !was_replayed_since(&letter, began_at) {
+                let checked = check(&letter);
+                summary.began |= matches!(checked, Ok(None));
                 let note = &mut |settled| note(summary, settled);
-                match check(&letter) {
+                match checked {
                     Ok(None) => channel.publish(&letter, delivery, reader.channel, Utc::now(), note)?,
                     Ok(Some(why)) => summary.kept.push((letter.id, why)),
                     Err(error) => {

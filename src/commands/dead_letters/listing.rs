@@ -136,10 +136,11 @@ fn groups_of(queue: &DeadLetterQueue, groups: &[&DeadLetterGroup], screen: Scree
         }
     }
     for cure in cures {
-        let cured: Vec<&&DeadLetterGroup> = groups.iter().filter(|group| group.what_to_do == cure).collect();
-        text.extend(cured.iter().map(|group| group_of(group, screen)));
-        let all: u64 = cured.iter().map(|group| group.count).sum();
-        let which = if cured.len() == 1 { String::new() } else { format!(" with these {all}") };
+        let with_it: Vec<&&DeadLetterGroup> =
+            groups.iter().filter(|group| group.what_to_do == cure).collect();
+        text.extend(with_it.iter().map(|group| group_of(group, screen)));
+        let all: u64 = with_it.iter().map(|group| group.count).sum();
+        let which = if with_it.len() == 1 { String::new() } else { format!(" with these {all}") };
         text.push_str(&screen.paragraph(&format!("  What to do{which}: {cure}"), "  "));
     }
     text

@@ -94,7 +94,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<ExitCode
     }
     match ended {
         // Of those on their way, the broker may have the messages and the dead letters.
-        Err(error) if !args.dry_run && !summary.is_empty() => bail!("{error:#}; {UNFINISHED}"),
+        Err(error) if summary.began => bail!("{error:#}; {UNFINISHED}"),
         ended => ended?,
     }
     let is_done = summary.kept.is_empty() && missing.is_empty() && !summary.interrupted;
@@ -203,6 +203,7 @@ mod tests {
             replayed: vec![letter("a1", Some("m-1")), letter("a2", None)],
             kept: vec![kept("a3"), kept("a4")],
             interrupted: false,
+            began: true,
         }
     }
 

@@ -67,14 +67,16 @@ fn to_text(letter: &DeadLetterView, screen: Screen) -> String {
         ("from", Some(from)),
         ("replayed", replays(letter)),
         ("what to do", Some(what_to_do(reason).to_owned())),
-        ("replay it", Some(format!("fanmail dead-letters replay {}", letter.id))),
-        ("purge it", Some(format!("fanmail dead-letters purge {}", letter.id))),
     ];
     let mut text = format!("dead letter {} in {}\n\n", letter.id, letter.queue);
     for (name, value) in lines {
         let Some(value) = value else { continue };
         let value = value.replace('\n', &format!("\n{:INDENT$}", ""));
         text.push_str(&screen.paragraph(&format!("{name:<INDENT$}{value}"), &" ".repeat(INDENT)));
+    }
+    for (name, verb) in [("replay it", "replay"), ("purge it", "purge")] {
+        // On one line, so that it can be copied. Writing to a String cannot fail.
+        writeln!(text, "{name:<INDENT$}fanmail dead-letters {verb} {}", letter.id).unwrap_or_default();
     }
     text + &values("properties", &letter.properties()) + &values("headers", &letter.headers()) + &body(letter)
 }

@@ -201,7 +201,7 @@ mod tests {
     fn the_page_says_what_has_happened() {
         let kept = vec![("a3".to_owned(), CAME_LATER.to_owned()), ("a4".to_owned(), CAME_LATER.to_owned())];
         let replayed = vec![letter("a1"), letter("a2")];
-        let mut summary = ReplaySummary { replayed, kept, interrupted: false };
+        let mut summary = ReplaySummary { replayed, kept, interrupted: false, began: true };
         insta::assert_snapshot!(said(&summary, Err(anyhow::anyhow!("connection refused"))).join("\n"), @r"
         2 dead letters replayed: their messages are in the queue events.
         2 dead letters stay: it has come since the page asked; look at it, and press the button again.
