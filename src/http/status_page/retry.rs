@@ -151,7 +151,7 @@ fn what_will_happen(tally: &Tally) -> Vec<String> {
         ));
         if failed_permanent > 0 {
             lines.push(format!(
-                "{} failed for good. Without your choice here, nothing is done about that.",
+                "{} failed for good, and nothing is done about that unless you tick the box.",
                 mails(failed_permanent)
             ));
         }

@@ -63,7 +63,7 @@ fn failed_mails_are_tried_again_once_however_often_the_button_is_pressed() {
     let (status, html) = person.get(RETRY);
     for told in [
         "Workers try 1 mail again within ten seconds: 1 failed for a reason that may pass.",
-        "1 mail failed for good.",
+        "1 mail failed for good, and nothing is done",
         "1 person has the mail, and gets no second one.",
         "name=\"permanent_too\" value=\"yes\"",
     ] {
