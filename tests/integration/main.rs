@@ -72,6 +72,7 @@ mod several_workers;
 mod side_by_side;
 mod signals;
 mod status;
+mod status_page;
 mod status_watch;
 mod superseding;
 mod suppressions;
