@@ -2,7 +2,6 @@
 //! heads, bodies and times are bounded, so that clients can neither fill the memory nor keep out others for long. No TLS: a proxy in
 //! front of it has the certificate. What is answered is left to `probes` and its neighbours.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
@@ -21,12 +20,15 @@ use rustix::process::nice;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::exit_code::{HasExitCode, MISCONFIGURED};
 use crate::http::client::Peer;
+use crate::http::server::connections::{Asked, Connections};
+
+mod connections;
 
 /// The name of the thread, and of those in which its blocking calls run.
 pub const THREAD: &str = "http";
@@ -34,9 +36,8 @@ pub const THREAD: &str = "http";
 const NICE: i32 = 10;
 /// Threads for calls that block.
 const BLOCKING_THREADS: usize = 2;
-/// Connections at a time. A further one takes the place of the oldest, which is the slowest: idle clients keep out no other one. The
-/// process needs its file descriptors for mails.
-const MAX_CONNECTIONS: usize = 256;
+/// Connections that the system keeps until this thread takes them. When there is no place, the next client tries again after a second.
+const BACKLOG: i32 = 1024;
 /// Longest request head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// Longest body of a request, in bytes, where a route says nothing else.
@@ -93,6 +94,8 @@ pub fn serve(addr: SocketAddr, paths: &str, routes: Router) -> Result<HttpServer
 
 fn start(addr: SocketAddr, paths: &str, routes: Router) -> io::Result<HttpServer> {
     let listener = TcpListener::bind(addr)?;
+    // A second time: the standard library has a fixed backlog of 128.
+    rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let bound = listener.local_addr()?;
     let runtime = runtime::Builder::new_current_thread()
@@ -140,7 +143,7 @@ fn run(runtime: &Runtime, listener: TcpListener, routes: &Router, stopped: onesh
 
 /// Takes connections for ever.
 async fn accept(listener: &tokio::net::TcpListener, routes: &Router, connections: &GracefulShutdown) {
-    let mut running: VecDeque<AbortHandle> = VecDeque::new();
+    let mut open = Connections::new();
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -151,16 +154,12 @@ async fn accept(listener: &tokio::net::TcpListener, routes: &Router, connections
                 continue;
             }
         };
-        if running.len() >= MAX_CONNECTIONS {
-            running.retain(|connection| !connection.is_finished());
-        }
-        if running.len() >= MAX_CONNECTIONS
-            && let Some(oldest) = running.pop_front()
-        {
-            oldest.abort();
-        }
-        running
-            .push_back(tokio::spawn(serve_one(stream, Peer(peer.ip()), routes, connections)).abort_handle());
+        open.make_room();
+        let asked = Asked::default();
+        let served = serve_one(stream, Peer(peer.ip()), asked.clone(), routes, connections);
+        open.add(tokio::spawn(served).abort_handle(), asked);
+        // Where many connect at once, those that are taken are served before the next is.
+        yield_now().await;
     }
 }
 
@@ -168,11 +167,13 @@ async fn accept(listener: &tokio::net::TcpListener, routes: &Router, connections
 fn serve_one(
     stream: TcpStream,
     peer: Peer,
+    asked: Asked,
     routes: &Router,
     connections: &GracefulShutdown,
 ) -> impl Future<Output = ()> + use<> {
     let routes = TowerToHyperService::new(routes.clone());
     let answer = service_fn(move |mut request: Request<Incoming>| {
+        asked.set();
         request.extensions_mut().insert(peer);
         routes.call(request)
     });

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::routing::{get, post};
 use rustix::process::getpriority_process;
 
+use super::connections::MAX_CONNECTIONS;
 use super::*;
 use crate::config::http::HttpConfig;
 use crate::config::secret::Secret;
