@@ -1,6 +1,7 @@
 //! `POST /webhooks/PROVIDER`: reports of mail providers about mails that came back. Who posts is asked first, and then what: `postmark`,
 //! `sendgrid`, `mailgun` and `sns` know how each of them shows who it is. What a report says, and what follows, is left to `bounces`.
 
+mod body;
 mod https;
 mod mailgun;
 mod postmark;
@@ -13,13 +14,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::bounces::providers::{self, OwnMails, ProviderReport};
@@ -27,6 +27,7 @@ use crate::config::email::webhooks::{Provider, WebhookConfig};
 use crate::http::client::{Peer, client_address};
 use crate::http::database::RequestDatabase;
 use crate::http::rate_limit::{Allowance, RateLimit};
+use crate::http::webhooks::body::Bodies;
 use crate::http::webhooks::https::SnsHttps;
 use crate::http::webhooks::mailgun::MailgunTokens;
 use crate::http::webhooks::refusal::Refusal;
@@ -35,10 +36,6 @@ use crate::observe::events::webhooks as events;
 use crate::observe::metrics::Metrics;
 use crate::sync::lock;
 
-/// Longest body, in bytes. SendGrid posts up to 768 KB, SNS a message of 256 KB within a JSON text.
-const BODY_MAX: usize = 1024 * 1024;
-/// Bodies that are in memory at a time.
-const BODIES: usize = 16;
 /// Reports that are recorded in one go: what follows of them may be given up between two.
 const AT_ONCE: usize = 50;
 /// How often one client may post. Providers post from few addresses, most of them each report by itself.
@@ -61,7 +58,7 @@ struct Inner {
     database: RequestDatabase,
     own: Arc<OnceLock<OwnMails>>,
     rate_limit: Mutex<RateLimit>,
-    bodies: Semaphore,
+    bodies: Bodies,
     mailgun_tokens: Mutex<MailgunTokens>,
     sns: SnsHttps,
     timeout: Duration,
@@ -88,7 +85,7 @@ impl Webhooks {
             database,
             own: Arc::default(),
             rate_limit: Mutex::new(RateLimit::new(EACH, ALL, Instant::now())),
-            bodies: Semaphore::new(BODIES),
+            bodies: Bodies::default(),
             mailgun_tokens: Mutex::default(),
             sns: SnsHttps::default(),
             timeout,
@@ -145,8 +142,11 @@ impl Inner {
         if !lock(&self.rate_limit).allows(client_address(peer, headers), Instant::now()) {
             return Err(Refusal::TooMany);
         }
-        let Ok(_place) = self.bodies.acquire().await else { return Err(Refusal::Unavailable) };
-        let reports = self.read(provider, headers, body).await?;
+        if provider == Provider::Postmark {
+            postmark::authenticate(&self.config.postmark_secrets, headers)?;
+        }
+        let (body, _place) = self.bodies.read(body).await?;
+        let reports = self.read(provider, headers, &body).await?;
         let mut again = false;
         for some in reports.chunks(AT_ONCE) {
             again |= self.record(provider, some.to_vec()).await?;
@@ -154,31 +154,26 @@ impl Inner {
         if again { Err(Refusal::NotYet) } else { Ok(()) }
     }
 
-    /// What is posted, if the provider has posted it.
+    /// What is posted, if the provider has posted it. Whether Postmark has, its headers have said before.
     async fn read(
         &self,
         provider: Provider,
         headers: &HeaderMap,
-        body: Body,
+        body: &[u8],
     ) -> Result<Vec<ProviderReport>, Refusal> {
         let (config, now) = (&self.config, Utc::now());
         let one = |report: Option<ProviderReport>| report.into_iter().collect();
         Ok(match provider {
-            Provider::Ses => self.read_ses(&whole(body).await?, now).await?,
-            Provider::Postmark => {
-                postmark::authenticate(&config.postmark_secrets, headers)?;
-                one(providers::postmark::read(&whole(body).await?)?)
-            }
+            Provider::Ses => self.read_ses(body, now).await?,
+            Provider::Postmark => one(providers::postmark::read(body)?),
             Provider::SendGrid => {
-                let body = whole(body).await?;
-                sendgrid::authenticate(&config.sendgrid_keys, headers, &body, now)?;
-                providers::sendgrid::read(&body)?
+                sendgrid::authenticate(&config.sendgrid_keys, headers, body, now)?;
+                providers::sendgrid::read(body)?
             }
             Provider::Mailgun => {
-                let body = whole(body).await?;
                 let mut tokens = lock(&self.mailgun_tokens);
-                mailgun::authenticate(&config.mailgun_keys, &body, now, &mut tokens)?;
-                one(providers::mailgun::read(&body)?)
+                mailgun::authenticate(&config.mailgun_keys, body, now, &mut tokens)?;
+                one(providers::mailgun::read(body)?)
             }
         })
     }
@@ -219,11 +214,6 @@ impl Inner {
         events::taken(&self.metrics, provider.word(), number);
         Ok(taken.again)
     }
-}
-
-/// The body, if it is not too long.
-async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    to_bytes(body, BODY_MAX).await.map_err(|_| Refusal::TooLong)
 }
 
 #[cfg(test)]
