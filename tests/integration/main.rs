@@ -33,6 +33,7 @@ mod failures;
 mod fan_out;
 mod frozen_broker;
 mod half_open;
+mod hostile_clients;
 mod hostile_rows;
 mod late_commits;
 mod log_redaction;
