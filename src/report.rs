@@ -14,6 +14,7 @@ pub mod overview;
 pub mod progress;
 pub mod queues;
 pub mod table;
+pub mod tallies;
 pub mod verdict;
 pub mod workers;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::ids::{EventId, NotificationId};
 use crate::report::notifications::NotificationLine;
+use crate::report::tallies::{Counted, Tallies, count};
 use crate::report::workers::Workers;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -36,6 +37,19 @@ impl Overview {
     /// # Errors
     /// When the database does not answer, or has no such event.
     pub fn read(store: &Store, selection: &Selection, report_timeout: Duration) -> Result<Self, StoreError> {
+        Self::read_again(store, selection, report_timeout, &mut Tallies::default())
+    }
+
+    /// The same for those who look again and again: what is `known` is not counted anew.
+    ///
+    /// # Errors
+    /// When the database does not answer, or has no such event.
+    pub fn read_again(
+        store: &Store,
+        selection: &Selection,
+        report_timeout: Duration,
+        known: &mut Tallies,
+    ) -> Result<Self, StoreError> {
         let workers = store.list_workers()?;
         let sessions = store.list_live_sessions(report_timeout)?;
         let event = selection.event.map(|event| store.accept_event(event)).transpose()?;
@@ -43,7 +57,10 @@ impl Overview {
             Some(limit) => store.list_newest_notifications(event, limit)?,
             None => (store.list_notifications(event)?, 0),
         };
-        let line = |record| read_line(store, record, &workers, &sessions);
+        let line = |record| {
+            let counted = known.of(store, &record)?;
+            read_line(store, record, counted, &workers, &sessions)
+        };
         let lines = records.into_iter().map(line).collect::<Result<_, _>>()?;
         Ok(Self { workers: Workers::new(workers, report_timeout), lines, hidden })
     }
@@ -60,22 +77,17 @@ pub fn find_line(
 ) -> Result<Option<NotificationLine>, StoreError> {
     let Some(record) = store.find_notification(id)? else { return Ok(None) };
     let (workers, sessions) = (store.list_workers()?, store.list_live_sessions(report_timeout)?);
-    read_line(store, record, &workers, &sessions).map(Some)
+    let counted = count(store, &record)?;
+    read_line(store, record, counted, &workers, &sessions).map(Some)
 }
 
 fn read_line(
     store: &Store,
     record: NotificationRecord,
+    (tally, uncounted): Counted,
     workers: &[Worker],
     sessions: &LiveSessions,
 ) -> Result<NotificationLine, StoreError> {
-    let (tally, uncounted) = match store.tally(&record.notification) {
-        Ok(tally) => (tally, None),
-        Err(error) if error.is_unreadable() => {
-            (store.tally_without_participants(record.notification.id)?, Some(error.reason()))
-        }
-        Err(error) => return Err(error),
-    };
     let next_try_at = if tally.deferred > 0 { store.find_next_try(record.notification.id)? } else { None };
     let line = NotificationLine::new(record, tally, next_try_at, workers, sessions);
     let missing_event = missing_event(store, &line)?;

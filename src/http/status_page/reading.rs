@@ -19,6 +19,7 @@ use crate::report::notifications::NotificationLine;
 use crate::report::outbox;
 use crate::report::overview::{self, Overview, Selection};
 use crate::report::progress::{Progress, ProgressTracker};
+use crate::report::tallies::Tallies;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::ledger::bounce_counts::BounceCount;
@@ -32,7 +33,9 @@ const KEPT: Duration = Duration::from_secs(1);
 /// The same for reasons of failures, which take reading all outcomes of some notifications.
 const FAILURES_KEPT: Duration = Duration::from_secs(10);
 /// So many times as long as the query took: looking takes at most this share of a thread, however large the tables are.
-const SHARE: u32 = 10;
+const SHARE: u32 = 50;
+/// What was read is no older than this, however long the query took.
+const OLDEST: Duration = Duration::from_secs(60);
 /// Longest wait for the end of another query.
 const WAIT: Duration = Duration::from_secs(3);
 /// Notifications that are kept at a time.
@@ -75,6 +78,7 @@ pub(super) struct StatusReader {
     notifications: Shelf<NotificationId, Option<OneNotification>>,
     failures: Shelf<Vec<NotificationId>, Vec<FailureGroup>>,
     watch: Arc<Mutex<ProgressTracker>>,
+    tallies: Arc<Mutex<Tallies>>,
 }
 
 /// What was read, and until when it is kept.
@@ -126,6 +130,7 @@ impl StatusReader {
             notifications: Shelf::default(),
             failures: Shelf::default(),
             watch: Arc::default(),
+            tallies: Arc::default(),
         }
     }
 
@@ -133,9 +138,10 @@ impl StatusReader {
     pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, Unavailable> {
         let (report_timeout, watch, fan_outs) =
             (self.report_timeout, Arc::clone(&self.watch), self.fan_outs.clone());
+        let tallies = Arc::clone(&self.tallies);
         let read = move |store: &Store| {
             let selection = Selection { event: None, newest: Some(NEWEST) };
-            let overview = Overview::read(store, &selection, report_timeout)?;
+            let overview = Overview::read_again(store, &selection, report_timeout, &mut lock(&tallies))?;
             let now = Instant::now();
             let mut progress = lock(&watch).observe(&overview.lines, now);
             for own in fan_outs.running() {
@@ -206,7 +212,7 @@ impl StatusReader {
             let begun = Instant::now();
             let value = read(store).map(Arc::new);
             if let Ok(value) = &value {
-                let kept = at_least.max(begun.elapsed() * SHARE);
+                let kept = at_least.max((begun.elapsed() * SHARE).min(OLDEST));
                 place.keep(place_key, Instant::now() + kept, Ok(Arc::clone(value)));
             }
             drop(permit);
