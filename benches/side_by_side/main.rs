@@ -37,6 +37,7 @@ const SECTIONS: &[Section] = &[
     rows::mixed::SECTION,
     rows::priority::SECTION,
     rows::flood::SECTION,
+    rows::watched::SECTION,
     rows::memory::SECTION,
     rows::instructions::SECTION,
 ];

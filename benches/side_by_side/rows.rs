@@ -11,3 +11,4 @@ pub mod priority;
 pub mod registration;
 pub mod slow_relay;
 pub mod small;
+pub mod watched;

@@ -109,7 +109,7 @@ fn path() -> String {
 }
 
 /// Answers each request with a few bytes, until the process ends.
-fn serve_elsewhere() -> SocketAddr {
+pub fn serve_elsewhere() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
