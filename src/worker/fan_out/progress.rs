@@ -33,6 +33,8 @@ pub(super) struct ProgressWatch<'a> {
     tell_at: Instant,
     /// How many were done at the last looks.
     samples: VecDeque<(Instant, u64)>,
+    /// The rate at the last look, and whether nothing was done for long before that.
+    last: (f64, bool),
 }
 
 impl<'a> ProgressWatch<'a> {
@@ -64,6 +66,7 @@ impl<'a> ProgressWatch<'a> {
             look_at: now + LOOK,
             tell_at: now + QUIET,
             samples: VecDeque::from([(now, before.total())]),
+            last: (0.0, false),
         }
     }
 
@@ -84,10 +87,14 @@ impl<'a> ProgressWatch<'a> {
         }
     }
 
-    /// Mails per second since the last look that is half a minute ago, or since the begin.
+    /// Mails per second since the last look that is half a minute ago, or since the begin. After an outage, the first look says little
+    /// about what follows, and the time before does not count.
     fn measure(&mut self, done: u64, now: Instant) -> f64 {
-        let is_old = |(at, _): &(Instant, u64)| now.saturating_duration_since(*at) >= RATE_OF;
-        while self.samples.get(1).is_some_and(is_old) {
+        let is_long = |from: Instant, to: Instant| to.saturating_duration_since(from) >= RATE_OF;
+        let is_after_pause = self.samples.back().is_some_and(|(at, _)| is_long(*at, now));
+        while let (Some((first, _)), Some((second, _))) = (self.samples.front(), self.samples.get(1))
+            && (is_long(*second, now) || is_long(*first, *second))
+        {
             self.samples.pop_front();
         }
         let (since, done_then) = self.samples.front().copied().unwrap_or((now, done));
@@ -95,7 +102,10 @@ impl<'a> ProgressWatch<'a> {
         let lasted = now.saturating_duration_since(since).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate is not exact")]
         let mails = done.saturating_sub(done_then) as f64;
-        if lasted > 0.0 { mails / lasted } else { 0.0 }
+        let measured = if lasted > 0.0 { mails / lasted } else { 0.0 };
+        let rate = if is_after_pause && !self.last.1 { self.last.0 } else { measured };
+        self.last = (rate, is_after_pause);
+        rate
     }
 }
 
@@ -156,6 +166,12 @@ mod tests {
             let _ = after(second, sent);
         }
         assert_eq!(after(111, 258), (1258, 0.1));
+        // An outage of the relay, and then it is quick again.
+        assert_eq!(after(411, 259), (1259, 0.1));
+        assert_eq!(after(412, 279), (1279, 20.0));
+        // A mail in forty seconds.
+        let looks = [452, 492, 532].map(|second| after(second, 280 + (second - 452) / 40));
+        assert_eq!(looks, [(1280, 20.0), (1281, 0.025), (1282, 0.025)]);
         drop(watch);
         assert_eq!(fan_outs.running(), []);
     }
