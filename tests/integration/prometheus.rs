@@ -66,7 +66,7 @@ fn prometheus_reads_all_metrics_and_the_alerts_fire() {
     scenario.publish("UPDATED");
     prometheus.wait_for_alert("FanmailBreakerOpen");
     prometheus.wait_for("one alert for one cause", || prometheus.firing() == ["FanmailBreakerOpen"]);
-    assert_eq!(prometheus.value("fanmail_backlog_recipients"), Some(20.0));
+    prometheus.wait_for("the backlog", || prometheus.value("fanmail_backlog_recipients") == Some(20.0));
     queries_of_the_dashboard_work(&prometheus);
     scenario.queue.publish_raw(b"no JSON", properties(None));
     prometheus.wait_for_alert("FanmailDeadLetters");
