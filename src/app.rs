@@ -33,14 +33,13 @@ use crate::worker::delivery::connection_limit::{self, ConnectionLimit};
 use crate::worker::delivery::lane_shared::LaneShared;
 use crate::worker::delivery::pace::Pace;
 use crate::worker::delivery::retry_policy::RetryPolicy;
-use crate::worker::delivery::silence::Silence;
 use crate::worker::delivery::throttles::KeptThrottles;
 use crate::worker::fan_out::context::Context;
 use crate::worker::fan_out::due;
 use crate::worker::fan_out::retries;
 use crate::worker::fan_out::wait_permit::WaitPermits;
 use crate::worker::intake::Intake;
-use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::lease::presence::ProcessRole;
 use crate::worker::threads::Threads;
 
 pub mod announcing;
@@ -195,7 +194,7 @@ impl Runtime {
                 Arc::clone(&self.monitor.metrics),
             ),
             pace: Pace::new(config.email.rate.map(Rate::interval), self.monitor.clone()),
-            silence: Silence::default(),
+            silence: Arc::default(),
             retry_policy: RetryPolicy::new(&config.worker),
             suppress_refused: config.worker.suppress_refused,
             monitor: self.monitor.clone(),

@@ -36,7 +36,7 @@ use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
-use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::lease::presence::ProcessRole;
 
 mod candidate;
 mod events;

@@ -27,7 +27,7 @@ use crate::worker::backlog;
 use crate::worker::deferral_sweep;
 use crate::worker::dispatcher::Dispatcher;
 use crate::worker::fan_out::counting;
-use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::lease::presence::ProcessRole;
 use crate::worker::outbox;
 use crate::worker::reminders;
 use crate::worker::set_aside_sweep;

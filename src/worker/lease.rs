@@ -2,7 +2,7 @@
 
 pub mod held;
 pub mod keeper;
-mod presence;
+pub mod presence;
 mod registry;
 pub(crate) mod staleness;
 pub mod wait;

@@ -12,7 +12,8 @@ use crate::worker::delivery::lane::Lane;
 use crate::worker::delivery::lane_shared::LaneShared;
 use crate::worker::delivery::queue::{JobSender, job_queue};
 use crate::worker::delivery::silence;
-use crate::worker::lease::keeper::{Leases, ProcessRole};
+use crate::worker::lease::keeper::Leases;
+use crate::worker::lease::presence::ProcessRole;
 use crate::worker::recorder;
 use crate::worker::recorder::batch::BatchSender;
 
@@ -40,7 +41,7 @@ impl Threads {
         role: ProcessRole,
         lease_term: Duration,
     ) -> std::io::Result<Self> {
-        silence::watch(shared)?;
+        silence::watch(&shared.silence, &shared.monitor)?;
         let lanes = channels.len();
         let (jobs, queue) = job_queue(lanes);
         let metrics = Arc::clone(&shared.monitor.metrics);

@@ -21,7 +21,7 @@ pub struct LaneShared {
     /// How fast all lanes together submit.
     pub pace: Pace,
     /// For how long mails have waited for any reply.
-    pub silence: Silence,
+    pub silence: Arc<Silence>,
     /// How many attempts a mail has.
     pub retry_policy: RetryPolicy,
     /// Whether addresses that do not exist get no further mail.

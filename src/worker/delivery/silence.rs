@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use crate::observe::events;
 use crate::observe::health::{Monitor, Part};
 use crate::sync::lock;
-use crate::worker::delivery::lane_shared::LaneShared;
 
 /// After so long it is a problem. Relays that greet late, or look at mails before they accept them, answer one of several connections sooner.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -82,16 +81,16 @@ impl Silence {
     }
 }
 
-/// Starts the thread that looks. It ends with the lanes.
+/// Starts the thread that looks. It ends when the lanes have let go of `silence`.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub fn watch(shared: &Arc<LaneShared>) -> io::Result<()> {
-    let weak = Arc::downgrade(shared);
+pub fn watch(silence: &Arc<Silence>, monitor: &Monitor) -> io::Result<()> {
+    let (silence, monitor) = (Arc::downgrade(silence), monitor.clone());
     thread::Builder::new().name("relay-watch".to_owned()).spawn(move || {
-        while let Some(shared) = weak.upgrade() {
-            shared.silence.look(Instant::now(), &shared.monitor);
-            drop(shared);
+        while let Some(silence) = silence.upgrade() {
+            silence.look(Instant::now(), &monitor);
+            drop(silence);
             thread::sleep(LOOK);
         }
     })?;

@@ -19,7 +19,7 @@ use crate::store::ledger::leases::LeaseRequest;
 use crate::store::ledger::row::NotificationRecord;
 use crate::worker::database_retry::DatabaseRetry;
 use crate::worker::lease::held::HeldLease;
-use crate::worker::lease::presence::Presence;
+use crate::worker::lease::presence::{Presence, ProcessRole};
 use crate::worker::lease::registry::Registry;
 
 /// Longest pause between two looks at the lease of another worker, and between two attempts to renew ours while the
@@ -35,15 +35,6 @@ const SUPERSEDED_INTERVAL: Duration = Duration::from_millis(500);
 /// A lease of this process that it does not know of so long is one that it never will: the reply to the commit was lost. A reply
 /// that came is known within milliseconds.
 const UNKNOWN_FOR: Duration = Duration::from_secs(3);
-
-/// What this process does, for `fanmail status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcessRole {
-    /// It consumes the queue, and is listed as a worker.
-    Worker,
-    /// It sends one notification again and ends. It is not listed: no message waits for it.
-    Retry,
-}
 
 /// All leases of this process. Cheap to clone; all clones are one.
 #[derive(Clone)]

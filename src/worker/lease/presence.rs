@@ -6,7 +6,15 @@ use crate::observe::health::{Health, Part};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::sync::lock;
-use crate::worker::lease::keeper::ProcessRole;
+
+/// What this process does, for `fanmail status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessRole {
+    /// It consumes the queue, and is listed as a worker.
+    Worker,
+    /// It sends one notification again and ends. It is not listed: no message waits for it.
+    Retry,
+}
 
 /// What this process has said.
 #[derive(Debug)]

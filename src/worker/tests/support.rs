@@ -29,7 +29,7 @@ use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 use crate::store::Store;
 use crate::store::source::new_rows::{NewEvent, NewParticipant};
 use crate::worker::fan_out::context::Context;
-use crate::worker::lease::keeper::ProcessRole;
+use crate::worker::lease::presence::ProcessRole;
 use crate::worker::tests::support::relay::{TestChannel, TestRelay};
 use crate::worker::threads::Threads;
 
