@@ -49,7 +49,7 @@ impl ProcessView {
 
     /// Whether the broker has said of each queue that it has none.
     pub(super) fn has_no_dead_letters(&self) -> bool {
-        self.queues.iter().all(|queue| queue.dead_letters == Some(0))
+        !self.queues.is_empty() && self.queues.iter().all(|queue| queue.dead_letters == Some(0))
     }
 
     pub(super) fn new(metrics: &Metrics) -> Self {
