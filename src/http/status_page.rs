@@ -34,7 +34,7 @@ use crate::http::broker::RequestBroker;
 use crate::http::database::RequestDatabase;
 use crate::http::rate_limit::{Allowance, RateLimit};
 use crate::http::status_page::actions::Actions;
-use crate::http::status_page::dead_letters::{DeadLetterReader, DeadLettersView, REPLAY};
+use crate::http::status_page::dead_letters::{DeadLetterCounts, DeadLetterReader, DeadLettersView, REPLAY};
 use crate::http::status_page::pages::Pages;
 use crate::http::status_page::process::ProcessView;
 use crate::http::status_page::reading::{Snapshot, StatusReader};
@@ -145,9 +145,9 @@ impl StatusPage {
 }
 
 impl Inner {
-    fn verdict(&self, snapshot: &Snapshot) -> Verdict {
+    fn verdict(&self, snapshot: &Snapshot, dead_letters: &DeadLetterCounts) -> Verdict {
         let Snapshot { at, overview, bounces, outbox, .. } = snapshot;
-        Verdict::new(&self.monitor.health, overview, bounces, outbox, at.naive_utc())
+        Verdict::new(&self.monitor.health, overview, bounces, outbox, dead_letters, at.naive_utc())
     }
 
     /// Why mails of the notifications on the page did not arrive; none if that takes too long to find out.
@@ -176,7 +176,8 @@ async fn show(
     let counts = process.dead_letters();
     let look = inner.dead_letters.look(&counts).await;
     let dead_letters = DeadLettersView::new(&counts, look.as_deref(), frame.is_signed_in());
-    let view = StatusView::new(&snapshot, inner.verdict(&snapshot), &failures, process, dead_letters);
+    let view =
+        StatusView::new(&snapshot, inner.verdict(&snapshot, &counts), &failures, process, dead_letters);
     inner.respond(StatusCode::OK, "status.html", &frame, &view)
 }
 

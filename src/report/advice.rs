@@ -234,8 +234,9 @@ fn next_attempt(time: NaiveDateTime, now: NaiveDateTime) -> String {
     format!("{what} {}", time.format(format))
 }
 
-/// Those with failed deliveries.
-fn failed(lines: &[NotificationLine]) -> Option<String> {
+/// About those with failed deliveries.
+#[must_use]
+pub fn failed(lines: &[NotificationLine]) -> Option<String> {
     let with_failed = || lines.iter().filter(|line| line.tally.failed > 0 && superseded::is_open(line));
     let named = name(with_failed(), |line| {
         let permanent = line.tally.failed_permanent;

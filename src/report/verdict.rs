@@ -1,7 +1,7 @@
 //! What is wrong in one sentence, and what to do: the first thing that a person wants to know. The sentences about notifications are left
 //! to `advice`, those about a part to `observe`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use crate::report::overview::Overview;
 use crate::report::{advice, bounces, outbox};
 use crate::store::ledger::bounce_counts::BounceCount;
 use crate::store::ledger::outbox::OutboxSummary;
+use crate::text::count::grouped;
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,13 +57,15 @@ impl Verdict {
         Self { level: Level::Trouble, headline, problems, notes: lines(&health.notes()) }
     }
 
-    /// Of what was read from the database, by the process with this `health`.
+    /// Of what was read from the database, by the process with this `health`. `dead_letters`: how many the queues have, by their names, without
+    /// those that have none.
     #[must_use]
     pub fn new(
         health: &Health,
         overview: &Overview,
         bounce_counts: &[BounceCount],
         outbox_summary: &OutboxSummary,
+        dead_letters: &BTreeMap<String, u64>,
         now: NaiveDateTime,
     ) -> Self {
         let Overview { workers, lines: notifications, .. } = overview;
@@ -74,12 +77,14 @@ impl Verdict {
         let mut notes = merged(lines(&health.notes()), workers.notes_of_others(this));
         let of_relay = notes.iter().any(|note| part_of(note) == "relay");
         let gone = workers.gone();
-        let what_is_worth_knowing = match (of_relay, gone.is_empty()) {
-            (true, _) => "Mails go out more slowly: the relay asks for fewer",
-            (false, false) => "A worker was killed or has crashed",
-            (false, true) => "Everything works",
+        let what_is_worth_knowing = match (of_relay, gone.is_empty(), dead_letters.is_empty()) {
+            (true, ..) => "Mails go out more slowly: the relay asks for fewer",
+            (_, false, _) => "A worker was killed or has crashed",
+            (.., false) => "Some messages could not be processed",
+            _ => "Everything works",
         };
         notes.extend(gone);
+        notes.extend(of_dead_letters(dead_letters));
         notes.extend(advice::advice(notifications, now, workers.are_running()));
         notes.extend(bounces::advice(bounce_counts));
         notes.extend(outbox::advice(outbox_summary, now));
@@ -97,6 +102,18 @@ impl Verdict {
         problems.extend(of_notifications);
         Self { level, headline, problems, notes }
     }
+}
+
+/// How many there are, and what to type.
+fn of_dead_letters(counts: &BTreeMap<String, u64>) -> Option<String> {
+    let named: Vec<String> =
+        counts.iter().map(|(queue, number)| format!("{} of {queue}", grouped(*number))).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "Dead letters: {}. Why, and what to do: fanmail dead-letters list --by-reason",
+            named.join(", ")
+        )
+    })
 }
 
 /// The part that a line is about. `worker web-2:913: ` may stand before it.
@@ -148,7 +165,27 @@ mod tests {
         };
         let workers = Workers::new(vec![other], Duration::from_secs(60));
         let overview = Overview { workers, lines, hidden: 0 };
-        Verdict::new(health, &overview, &[], &OutboxSummary::default(), started_at)
+        Verdict::new(health, &overview, &[], &OutboxSummary::default(), &BTreeMap::new(), started_at)
+    }
+
+    #[test]
+    fn dead_letters_are_worth_knowing() {
+        let overview =
+            Overview { workers: Workers::new(Vec::new(), Duration::ZERO), lines: Vec::new(), hidden: 0 };
+        let dead_letters = [("events".to_owned(), 1), ("notices".to_owned(), 2000)].into();
+        let now = "2026-11-21T08:00:00".parse().unwrap();
+        let verdict =
+            Verdict::new(&Health::default(), &overview, &[], &OutboxSummary::default(), &dead_letters, now);
+        assert_eq!(
+            (verdict.level, verdict.headline.as_str()),
+            (Level::Note, "Some messages could not be processed")
+        );
+        assert_eq!(
+            verdict.notes,
+            [
+                "Dead letters: 1 of events, 2,000 of notices. Why, and what to do: fanmail dead-letters list --by-reason"
+            ]
+        );
     }
 
     #[test]

@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::http::database::Unavailable;
-use crate::http::respond::{json, text};
-use crate::http::status_page::StatusPage;
+use crate::http::respond::json;
 use crate::http::status_page::dead_letters::DeadLetterLook;
 use crate::http::status_page::notification::{read_id, unknown};
 use crate::http::status_page::process::ProcessView;
+use crate::http::status_page::{Inner, StatusPage};
 use crate::report::dead_letters::groups::DeadLetterGroup;
 use crate::report::failures::group::FailureGroup;
 use crate::report::notifications::{JsonNotification, NotificationLine};
@@ -58,13 +58,14 @@ struct JsonOne<'a> {
 async fn status(State(StatusPage { inner }): State<StatusPage>) -> Response {
     let snapshot = match inner.reader.snapshot().await {
         Ok(snapshot) => snapshot,
-        Err(Unavailable) => return unavailable(),
+        Err(Unavailable) => return unavailable(&inner),
     };
     let this_worker = ProcessView::new(&inner.monitor.metrics);
-    let look = inner.dead_letters.look(&this_worker.dead_letters()).await;
+    let counts = this_worker.dead_letters();
+    let look = inner.dead_letters.look(&counts).await;
     let status = JsonStatus {
         read_at: rfc3339(snapshot.at),
-        verdict: inner.verdict(&snapshot),
+        verdict: inner.verdict(&snapshot, &counts),
         dead_letters: dead_letters(&this_worker, look.as_deref()),
         this_worker,
         workers: snapshot.overview.workers.to_json(),
@@ -87,34 +88,36 @@ async fn notifications(State(StatusPage { inner }): State<StatusPage>) -> Respon
             let list: Vec<_> = snapshot.overview.lines.iter().map(NotificationLine::to_json).collect();
             json(StatusCode::OK, &list)
         }
-        Err(Unavailable) => unavailable(),
+        Err(Unavailable) => unavailable(&inner),
     }
 }
 
 async fn workers(State(StatusPage { inner }): State<StatusPage>) -> Response {
     match inner.reader.snapshot().await {
         Ok(snapshot) => json(StatusCode::OK, &snapshot.overview.workers.to_json()),
-        Err(Unavailable) => unavailable(),
+        Err(Unavailable) => unavailable(&inner),
     }
 }
 
 async fn failures(State(StatusPage { inner }): State<StatusPage>) -> Response {
     match inner.reader.snapshot().await {
         Ok(snapshot) => json(StatusCode::OK, &*inner.failures(&snapshot.overview.lines).await),
-        Err(Unavailable) => unavailable(),
+        Err(Unavailable) => unavailable(&inner),
     }
 }
 
 async fn notification(State(StatusPage { inner }): State<StatusPage>, Path(id): Path<String>) -> Response {
     let Some(key) = read_id(&id) else { return unknown(&id) };
-    let Ok(found) = inner.reader.notification(key).await else { return unavailable() };
+    let Ok(found) = inner.reader.notification(key).await else { return unavailable(&inner) };
     let Some(found) = found.as_ref() else { return unknown(&id) };
     let failures = inner.failures(std::slice::from_ref(&found.line)).await;
     let one = JsonOne { notification: found.line.to_json(), running: found.progress, failures: &failures };
     json(StatusCode::OK, &one)
 }
 
-fn unavailable() -> Response {
-    let why = text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or is not open yet\n");
-    ([(RETRY_AFTER, "5")], why).into_response()
+/// What this process knows by itself.
+fn unavailable(inner: &Inner) -> Response {
+    let verdict = Verdict::without_database(&inner.monitor.health);
+    let known = json(StatusCode::SERVICE_UNAVAILABLE, &serde_json::json!({ "verdict": verdict }));
+    ([(RETRY_AFTER, "5")], known).into_response()
 }

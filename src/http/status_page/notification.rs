@@ -80,8 +80,12 @@ impl<'a> NotificationView<'a> {
         let OneNotification { at, line, progress } = found;
         let lines = std::slice::from_ref(line);
         let mut sentences = advice::problems(lines);
-        sentences.extend(advice::advice(lines, at.naive_utc(), true));
-        sentences.extend(failure_advice(failures));
+        let cures = failure_advice(failures);
+        // They say the same of each reason.
+        let general = advice::failed(lines).filter(|_| !cures.is_empty());
+        let advice = advice::advice(lines, at.naive_utc(), true);
+        sentences.extend(advice.into_iter().filter(|sentence| general.as_ref() != Some(sentence)));
+        sentences.extend(cures);
         Self {
             at: Time::new(*at, to_the_second(*at)),
             row: Row::new(line, *at),

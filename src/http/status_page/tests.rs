@@ -173,8 +173,10 @@ fn without_a_database_the_page_says_what_this_process_knows() {
     assert_eq!(status, 503);
     assert!(html.contains("<h1>The database does not answer</h1>"), "{html}");
     assert!(html.contains("database: connection refused") && !html.contains("<table"), "{html}");
-    let (status, headers, _) = site.get("/api/status", &[]);
+    let (status, headers, body) = site.get("/api/status", &[]);
     assert_eq!((status, headers["retry-after"].to_str().unwrap()), (503, "5"));
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["verdict"]["problems"][0], "database: connection refused");
 }
 
 #[test]
