@@ -88,9 +88,13 @@ fn every_alert_names_metrics_that_exist_and_says_what_to_do() {
         let expression: String = rule.lines().take_while(|line| !line.contains("labels:")).collect();
         assert_eq!(unknown(&expression), Vec::<String>::new(), "{rule}");
         for annotation in
-            ["severity: ", "summary: \"", "description: \"", "command: \"", "runbook: docs/operations.md#"]
+            ["severity: ", "summary: ", "description: \"", "command: \"", "runbook: docs/operations.md#"]
         {
             assert_eq!(rule.matches(annotation).count(), 1, "{annotation}: {rule}");
+        }
+        for query in rule.split("{{ range query ").skip(1) {
+            let query = query.split(" }}").next().unwrap();
+            assert_eq!((unknown(query), names(query).len()), (Vec::new(), 1), "{rule}");
         }
         let anchor = rule.split("operations.md#").nth(1).unwrap().trim();
         let is_it = |heading: &str| {
