@@ -96,7 +96,7 @@ fn every_alert_names_metrics_that_exist_and_says_what_to_do() {
             let query = query.split(" }}").next().unwrap();
             assert_eq!((unknown(query), names(query).len()), (Vec::new(), 1), "{rule}");
         }
-        let anchor = rule.split("operations.md#").nth(1).unwrap().trim();
+        let anchor = rule.split("operations.md#").nth(1).unwrap().lines().next().unwrap();
         let is_it = |heading: &str| {
             heading.to_lowercase().replace(' ', "-").replace(['`', ',', '.', '?', ':'], "") == anchor
         };
