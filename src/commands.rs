@@ -22,6 +22,7 @@ pub mod route_sample;
 pub mod seed;
 pub mod send_test;
 pub mod status;
+pub mod stopping;
 pub mod suppressions;
 pub mod templates;
 pub mod worker;

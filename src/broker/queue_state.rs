@@ -59,7 +59,7 @@ pub fn ask_in_background(config: &BrokerConfig, limit: Duration) -> PendingAnswe
     let (sender, receiver) = bounded(1);
     let (config, until) = (config.clone(), Instant::now() + limit);
     let started = thread::Builder::new().name("broker-queues".to_owned()).spawn(move || {
-        // Longer than anybody waits: of two limits that end at once, either one would be told.
+        // Longer than the caller waits: of two limits that end at once, either one would be told.
         let opened = BrokerConnection::open_from(&config, 0, limit * 2).map_err(BrokerError::of_hosts);
         let (answer, connection) = match opened {
             Ok(mut connection) => {

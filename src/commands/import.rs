@@ -19,10 +19,10 @@ use crate::commands::import::events::Events;
 use crate::commands::import::key_set::KeySet;
 use crate::commands::import::participants::Participants;
 use crate::commands::import::pass::{Pass, PassResult};
+use crate::commands::stopping::stop_on_signals;
 use crate::config::Config;
 use crate::domain::event_key_type::EventKeyType;
-use crate::observe::logging;
-use crate::shutdown::{self, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::source::importing::{ImportMode, Imported};
 use crate::text::count::count;
@@ -127,15 +127,7 @@ pub fn run(args: &ImportArgs, config: &Config) -> anyhow::Result<ExitCode> {
              ALTER TABLE participants ADD COLUMN timezone TEXT; or leave the column out of the file"
         );
     }
-    let (trigger, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(
-        trigger,
-        config.worker.shutdown_timeout,
-        "what has begun",
-        logging::reopen,
-        String::new,
-    )
-    .context("cannot catch signals")?;
+    let shutdown = stop_on_signals(config, "what has begun")?;
     let import = Import { args, store: &store, now: Utc::now(), shutdown };
     import.run(&files, &mut io::stdout(), &mut io::stderr())?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,6 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use chrono::{NaiveDateTime, TimeDelta};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,10 +11,10 @@ use serde::Serialize;
 
 use crate::app::database;
 use crate::commands::arguments::Format;
+use crate::commands::stopping::stop_on_signals;
 use crate::config::Config;
 use crate::domain::ids::NotificationId;
-use crate::observe::logging;
-use crate::shutdown::{self, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::store::ledger::retention::{Purge, PurgePlan, Purged};
 use crate::text::count::count;
 use crate::text::timestamp::{rfc3339, to_the_second};
@@ -69,10 +68,7 @@ pub fn run(args: &PurgeArgs, config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let (trigger, shutdown) = shutdown::shutdown_pair();
-    let timeout = config.worker.shutdown_timeout;
-    shutdown::stop_on_signals(trigger, timeout, "what has begun", logging::reopen, String::new)
-        .context("cannot catch signals")?;
+    let shutdown = stop_on_signals(config, "what has begun")?;
     if args.format == Format::Table {
         print!("{}", planned("deleting", &plan));
     }

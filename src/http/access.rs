@@ -23,7 +23,7 @@ use crate::http::access::session::{Session, end_cookie};
 
 /// Where people sign in.
 pub const SIGN_IN: &str = "/sign-in";
-/// The field in the query of [`SIGN_IN`] that says that a form was not accepted, because nobody was signed in.
+/// The field in the query of [`SIGN_IN`] that says that a form was not accepted, because the visitor was not signed in.
 pub const UNSENT: &str = "unsent";
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

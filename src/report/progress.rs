@@ -35,7 +35,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Without a rate yet, that of the fan-out in this process is as good: it has counted before anybody looked. One that has not changed
+    /// Without a rate yet, that of the fan-out in this process is as good: it has counted before the first look. One that has not changed
     /// for a while says nothing of now.
     pub fn add_rate_of(&mut self, fan_out: &FanOutProgress, now: Instant) {
         let is_new = now.saturating_duration_since(fan_out.changed) < FRESH;

@@ -34,7 +34,7 @@ const IDLE: usize = 1_000;
 /// Clients, each of which pauses for so long between two requests.
 const CLIENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(8);
-/// CPU of the worker, beside that of one that nobody watches.
+/// CPU of the worker, beside that of one whose server gets no requests.
 const WATCHED: Goal = Goal::AtMost(1.02);
 /// Rate beside the same clients of another server.
 const HOSTILE: Goal = Goal::AtLeast(0.95);

@@ -18,11 +18,10 @@ use crate::commands::arguments::Format;
 use crate::commands::dead_letters::arguments::{MAX_NAMED, missing, parse_reason};
 use crate::commands::dead_letters::text::escaped_line;
 use crate::commands::output::{print_json, print_text};
+use crate::commands::stopping::stop_on_signals;
 use crate::config::Config;
-use crate::observe::logging;
 use crate::report::dead_letters::outdated::OutdatedLetters;
 use crate::routes::Routes;
-use crate::shutdown;
 use crate::store::Store;
 use crate::text::count::count;
 
@@ -73,15 +72,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<ExitCode
     let ended = if args.dry_run {
         plan(&selection, config, &mut check, &mut summary)
     } else {
-        let (trigger, shutdown) = shutdown::shutdown_pair();
-        shutdown::stop_on_signals(
-            trigger,
-            config.worker.shutdown_timeout,
-            "messages in flight",
-            logging::reopen,
-            String::new,
-        )
-        .context("cannot catch signals")?;
+        let shutdown = stop_on_signals(config, "messages in flight")?;
         replay(&config.broker, &selection, &shutdown, &mut check, &mut summary)
     };
     let is_whole = ended.is_ok() && !summary.interrupted;

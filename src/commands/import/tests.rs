@@ -9,7 +9,7 @@ use super::*;
 use crate::config::database::{Backend, DatabaseConfig};
 use crate::domain::event::DateOrTime;
 use crate::domain::ids::{EventId, ParticipantId};
-use crate::shutdown::ShutdownTrigger;
+use crate::shutdown::{ShutdownTrigger, shutdown_pair};
 
 mod bad_files;
 
@@ -37,7 +37,7 @@ impl Desk {
         };
         let store = Store::connect(&config, 1).unwrap();
         store.migrate().unwrap();
-        let (trigger, shutdown) = shutdown::shutdown_pair();
+        let (trigger, shutdown) = shutdown_pair();
         Self { dir, store, shutdown, _trigger: trigger }
     }
 
@@ -196,7 +196,7 @@ fn participants_may_come_with_their_events() {
 fn a_shutdown_ends_an_import_and_says_where() {
     let mut desk = Desk::with_events();
     desk.shutdown = {
-        let (trigger, shutdown) = shutdown::shutdown_pair();
+        let (trigger, shutdown) = shutdown_pair();
         drop(trigger);
         shutdown
     };

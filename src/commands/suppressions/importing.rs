@@ -12,12 +12,12 @@ use crate::commands::import::bad_lines::BadLines;
 use crate::commands::import::csv_file::CsvFile;
 use crate::commands::import::csv_lines::CsvLines;
 use crate::commands::output::say;
+use crate::commands::stopping::stop_on_signals;
 use crate::commands::suppressions::arguments::{address_key, parse_reason, parse_scope};
 use crate::commands::suppressions::importing::csv_row::{Columns, Defaults, is_known};
 use crate::config::Config;
 use crate::domain::suppression::{SuppressionReason, SuppressionScope};
-use crate::observe::logging;
-use crate::shutdown::{self, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::suppressions::NewSuppression;
 use crate::text::count::count;
@@ -53,15 +53,7 @@ pub struct ImportArgs {
 /// What failed, and why. What was added until then stays.
 pub fn import(args: &ImportArgs, store: &Store, config: &Config) -> anyhow::Result<()> {
     let file = CsvFile::open(&args.file)?;
-    let (trigger, shutdown) = shutdown::shutdown_pair();
-    shutdown::stop_on_signals(
-        trigger,
-        config.worker.shutdown_timeout,
-        "what has begun",
-        logging::reopen,
-        String::new,
-    )
-    .context("cannot catch signals")?;
+    let shutdown = stop_on_signals(config, "what has begun")?;
     let defaults = Defaults {
         key: address_key(store)?,
         event_keys: store.event_key_type()?,

@@ -44,7 +44,7 @@ fn a_secret_may_be_a_credential_of_systemd() {
     credential("smtp_password", "secret");
     let password = |text: &str| read(text).unwrap().broker.password.expose().to_owned();
     assert_eq!(password(&relay), "hare");
-    // The line of the example that somebody has left in the file of settings.
+    // The line of the example that an operator has left in the file of settings.
     assert_eq!(
         problems(&format!("{relay}LAVINMQ_PASSWORD=fox\n")),
         "LAVINMQ_PASSWORD is set, and the credential lavinmq_password as well; keep one of them"

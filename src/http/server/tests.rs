@@ -11,11 +11,10 @@ use super::*;
 use crate::config::http::HttpConfig;
 use crate::config::secret::Secret;
 use crate::http::access::Access;
-use crate::http::broker::RequestBroker;
 use crate::http::database::RequestDatabase;
 use crate::http::probes::{Liveness, Probes};
 use crate::http::readiness::Readiness;
-use crate::http::status_page::{StatusPage, StatusSources};
+use crate::http::status_page::tests::page_of;
 use crate::http::{self, Routes};
 use crate::observe::health::{Monitor, Part};
 use crate::shutdown::shutdown_pair;
@@ -36,17 +35,7 @@ fn start_at(addr: &str, token: Option<&str>) -> (HttpServer, Monitor) {
     let access = Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens });
     let readiness = Readiness::new(monitor.health.clone(), database.clone(), true, true);
     let (_trigger, shutdown) = shutdown_pair();
-    let page = StatusPage::new(StatusSources {
-        monitor: monitor.clone(),
-        access: access.clone(),
-        database,
-        broker: RequestBroker::new(None),
-        routes: None,
-        shutdown,
-        report_timeout: Duration::from_secs(60),
-        sends: true,
-    });
-    let page = page.unwrap();
+    let page = page_of(monitor.clone(), access.clone(), database, shutdown);
     let liveness = Liveness::new(|| true);
     let Routes { router, paths } =
         http::routes(Probes { monitor: monitor.clone(), readiness, access, liveness }, page, None, None);

@@ -213,7 +213,7 @@ pub(super) struct DeadLettersView {
 }
 
 impl DeadLettersView {
-    /// `None` if there are none, or the broker is away. `may_change`: somebody looks who may replay them.
+    /// `None` if there are none, or the broker is away. `may_change`: the visitor may replay them.
     pub(super) fn new(
         counts: &DeadLetterCounts,
         look: Option<&DeadLetterLook>,

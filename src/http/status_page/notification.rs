@@ -75,7 +75,7 @@ struct NotificationView<'a> {
 }
 
 impl<'a> NotificationView<'a> {
-    /// `may_change`: somebody looks who may try mails again.
+    /// `may_change`: the visitor may try mails again.
     fn new(found: &OneNotification, failures: &'a [FailureGroup], may_change: bool) -> Self {
         let OneNotification { at, line, progress } = found;
         let lines = std::slice::from_ref(line);

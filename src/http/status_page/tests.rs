@@ -43,6 +43,26 @@ struct Site {
     _trigger: ShutdownTrigger,
 }
 
+/// The page of a worker without a broker.
+pub fn page_of(
+    monitor: Monitor,
+    access: Access,
+    database: RequestDatabase,
+    shutdown: Shutdown,
+) -> StatusPage {
+    let sources = StatusSources {
+        monitor,
+        access,
+        database,
+        broker: RequestBroker::new(None),
+        routes: None,
+        shutdown,
+        report_timeout: Duration::from_secs(60),
+        sends: true,
+    };
+    StatusPage::new(sources).unwrap()
+}
+
 impl Site {
     fn new(addr: &str, token: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -60,17 +80,9 @@ impl Site {
     fn over(database: RequestDatabase, addr: &str, token: Option<&str>, dir: tempfile::TempDir) -> Self {
         let (monitor, (trigger, shutdown)) = (Monitor::default(), shutdown_pair());
         let tokens = token.map(|token| Secret::new(token.to_owned())).into_iter().collect();
-        let page = StatusPage::new(StatusSources {
-            monitor: monitor.clone(),
-            access: Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens }),
-            database,
-            broker: RequestBroker::new(None),
-            routes: None,
-            shutdown,
-            report_timeout: Duration::from_secs(60),
-            sends: true,
-        });
-        Self { routes: page.unwrap().routes(), monitor, _dir: dir, _trigger: trigger }
+        let access = Access::new(&HttpConfig { addr: Some(addr.parse().unwrap()), tokens });
+        let page = page_of(monitor.clone(), access, database, shutdown);
+        Self { routes: page.routes(), monitor, _dir: dir, _trigger: trigger }
     }
 
     /// Status, headers and body.

@@ -50,7 +50,7 @@ impl Frame {
         Self { version, path, refreshes: None, is_signed_in: false }
     }
 
-    /// The same for somebody who may have signed in.
+    /// The same for a visitor who may have signed in.
     pub(super) fn still_of(visitor: &Visitor) -> Self {
         Self { is_signed_in: matches!(visitor, Visitor::Person(_)), ..Self::still() }
     }

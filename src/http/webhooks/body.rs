@@ -12,7 +12,7 @@ use crate::http::webhooks::refusal::Refusal;
 
 /// Longest body, in bytes. SendGrid posts up to 768 KB, SNS a message of 256 KB within a JSON text.
 const MAX: u64 = 1024 * 1024;
-/// What anybody may send at any time, in bytes: by the number of connections, it is 16 MiB for all.
+/// What every client may send at any time, in bytes: by the number of connections, it is 16 MiB for all.
 const SMALL: u64 = 64 * 1024;
 /// Bodies that have grown beyond that, at a time.
 const PLACES: usize = 16;

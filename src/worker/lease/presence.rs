@@ -42,7 +42,7 @@ impl Presence {
         Ok(())
     }
 
-    /// The same, if there is another problem than those that it has said last, or one less: nobody should read in `status` that all is well
+    /// The same, if there is another problem than those that it has said last, or one less: no reader of `status` should see that all is well
     /// when it is not. Tried once: the next look comes soon.
     pub(super) fn report_news(&self, store: &Store) {
         let is_news = || lock(&self.said).as_ref() != Some(&without_numbers(&self.health.problems()));

@@ -1,5 +1,5 @@
 //! Failed mails of a completed notification become deferred ones that are due, so that the sweep of any worker tries them again: what
-//! somebody asks for who can start no process of their own. `fanmail retry` sends by itself instead, and is in `retrying`.
+//! a person asks for who can start no process of their own. `fanmail retry` sends by itself instead, and is in `retrying`.
 //!
 //! Safe beside a sweep that has the lease: it works on deferrals, and what has failed is none until this is committed. A `fanmail retry`
 //! that has it works on all who have no outcome, so there is nothing to do beside it.
