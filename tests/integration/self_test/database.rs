@@ -15,27 +15,27 @@ use testkit::wait::{TIMEOUT, wait_until};
 const BOTH: [Server; 2] = [Server::Postgresql, Server::Mariadb];
 
 #[test]
-fn each_database_of_the_shared_servers_is_new() {
-    for (server, scheme) in [(Server::Postgresql, "postgres"), (Server::Mariadb, "mysql")] {
+fn each_database_of_the_shared_servers_is_new_and_waits_for_the_disk() {
+    for (server, scheme, durable) in [
+        (Server::Postgresql, "postgres", "SHOW fsync"),
+        (Server::Mariadb, "mysql", "SELECT IF(@@innodb_flush_log_at_trx_commit = 1, 'on', 'off')"),
+    ] {
         let database = Database::shared(server);
         let [one, other] = [database.create_database(), database.create_database()];
         assert_ne!(one, other);
         let start = format!("{scheme}://{USER}:{PASSWORD}@127.0.0.1:{}/test_", database.port);
         assert!(one.starts_with(&start) && other.starts_with(&start), "{one}");
+        assert_eq!(database.administer(durable).trim(), "on");
         assert_eq!(Database::shared(server).port, database.port);
     }
 }
 
 #[test]
-fn a_separate_server_waits_for_the_disk_and_restarts_with_what_was_committed_when_it_is_killed() {
-    for (server, durable) in [
-        (Server::Postgresql, "SHOW fsync"),
-        (Server::Mariadb, "SELECT IF(@@innodb_flush_log_at_trx_commit = 1, 'on', 'off')"),
-    ] {
+fn a_killed_server_restarts_with_what_was_committed() {
+    for server in BOTH {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::own_in(server, folder.path());
         database.start();
-        assert_eq!(database.administer(durable).trim(), "on");
         database.administer("CREATE DATABASE kept");
         database.kill();
         assert!(database.pids().is_empty());
