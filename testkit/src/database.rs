@@ -48,17 +48,30 @@ pub struct Database {
 }
 
 impl Database {
-    /// The server that most tests share, each with a database of its own. It ends with the test process. It does not
-    /// wait for the disk, which took most of the time of these tests; the other servers do.
+    /// The server that most tests share, each with a database of its own. It ends with the test process.
     pub fn shared(server: Server) -> Arc<Self> {
-        static POSTGRESQL: OnceLock<Arc<Database>> = OnceLock::new();
-        static MARIADB: OnceLock<Arc<Database>> = OnceLock::new();
-        let (shared, folder, options): (_, fn() -> TempDir, &[&str]) = match server {
-            Server::Postgresql => (&POSTGRESQL, temporary_folder, postgresql::WITHOUT_DISK_WAITS),
+        static SERVERS: [OnceLock<Arc<Database>>; 2] = [const { OnceLock::new() }; 2];
+        Self::keep(&SERVERS[server as usize], server, temporary_folder, &[])
+    }
+
+    /// The same, but it does not wait for the disk: for the tests of statements, which make a database each and time nothing.
+    pub fn shared_without_disk_waits(server: Server) -> Arc<Self> {
+        static SERVERS: [OnceLock<Arc<Database>>; 2] = [const { OnceLock::new() }; 2];
+        let (folder, options): (fn() -> TempDir, &[&str]) = match server {
+            Server::Postgresql => (temporary_folder, postgresql::WITHOUT_DISK_WAITS),
             // It has no option that ends all waits: those of CREATE TABLE stay.
-            Server::Mariadb => (&MARIADB, folder_in_memory, &[]),
+            Server::Mariadb => (folder_in_memory, &[]),
         };
-        Arc::clone(shared.get_or_init(|| {
+        Self::keep(&SERVERS[server as usize], server, folder, options)
+    }
+
+    fn keep(
+        kept: &'static OnceLock<Arc<Self>>,
+        server: Server,
+        folder: fn() -> TempDir,
+        options: &[&str],
+    ) -> Arc<Self> {
+        Arc::clone(kept.get_or_init(|| {
             // A static is never dropped.
             let mut database = Self::prepare(server, folder().keep(), None);
             database.options = owned(options);

@@ -53,7 +53,7 @@ pub(super) use server_tests;
 
 /// An empty database of the server that tests share.
 pub fn empty(server: Server) -> Store {
-    connect(&Database::shared(server).create_database(), 4).unwrap()
+    connect(&Database::shared_without_disk_waits(server).create_database(), 4).unwrap()
 }
 
 /// The same with the tables in it.
@@ -98,7 +98,7 @@ pub fn a_server_that_is_down_is_a_transient_error(server: Server) {
 }
 
 pub fn a_refused_login_is_explained(server: Server) {
-    let url = Database::shared(server).create_database();
+    let url = Database::shared_without_disk_waits(server).create_database();
     for (wrong, hint) in [
         (url.replace(PASSWORD, "another"), "; correct user and password in DATABASE_URL"),
         (url.replace(USER, "somebody"), "; correct user and password in DATABASE_URL"),
@@ -154,7 +154,7 @@ pub fn connecting_to_a_frozen_server_fails_in_time(server: Server) {
 
 /// One connection to a server whose clock, as this connection sees it, stands still in 2020.
 fn in_2020(server: Server) -> Store {
-    let store = connect(&Database::shared(server).create_database(), 1).unwrap();
+    let store = connect(&Database::shared_without_disk_waits(server).create_database(), 1).unwrap();
     store.migrate().unwrap();
     execute(
         &store,

@@ -194,7 +194,7 @@ fn columns_that_would_be_misread_are_refused() {
 #[test]
 fn one_name_that_is_not_utf_8_does_not_hold_up_the_others() {
     use servers::{Database, USER};
-    let server = Database::shared(Server::Postgresql);
+    let server = Database::shared_without_disk_waits(Server::Postgresql);
     let url = format!("{}_ascii", server.create_database());
     let name = url.rsplit('/').next().unwrap();
     server.administer(&format!(

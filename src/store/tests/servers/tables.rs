@@ -3,7 +3,7 @@
 use super::*;
 
 pub fn processes_may_migrate_at_once(server: Server) {
-    let url = Database::shared(server).create_database();
+    let url = Database::shared_without_disk_waits(server).create_database();
     let applied: usize = std::thread::scope(|scope| {
         let processes: Vec<_> = (0..6)
             .map(|_| {

@@ -21,7 +21,7 @@ fn offers_tls_by_itself(database: &Database, server: Server) -> bool {
 }
 
 pub fn tls_is_required_when_it_is_configured(server: Server) {
-    let shared = Database::shared(server);
+    let shared = Database::shared_without_disk_waits(server);
     if offers_tls_by_itself(&shared, server) {
         is_encrypted_by_itself(&shared.create_database(), server);
         let plain = Database::own_with(server, &["--skip-ssl"]);
