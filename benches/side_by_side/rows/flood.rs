@@ -115,10 +115,14 @@ pub fn serve_elsewhere() -> SocketAddr {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
-            if stream.read(&mut [0; 4096]).is_ok() {
-                // A client that has gone needs no answer.
-                drop(stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok"));
-            }
+            // A client that asks nothing holds up no other, and is let go after a while, as the worker does.
+            thread::spawn(move || {
+                let is_set = stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok();
+                if is_set && stream.read(&mut [0; 4096]).is_ok() {
+                    // A client that has gone needs no answer.
+                    drop(stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok"));
+                }
+            });
         }
     });
     address

@@ -1,6 +1,6 @@
 //! Sending while people, Prometheus and bad clients look.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,7 +20,7 @@ pub const SECTION: Section = Section {
     what: "A fan-out that is watched, and one beside hostile clients",
     how: "Watched: `HTTP_ADDR`, `LOG_FORMAT=json`, Prometheus once a second, and ten people who have the status page open. Hostile: 1,000 \
           connections that ask nothing and are opened anew when they are closed, and four clients that send what is too long, unfinished \
-          or no HTTP, ask for the page and the metrics, and guess the token, some 500 times a second. As these clients take a processor, too, each \
+          or no HTTP, ask for the page and the metrics, and post forms to sign in, at most 500 times a second. As these clients take a processor, too, each \
           round also runs them against a server of the bench that answers at once. SQLite, `SMTP_CONNECTIONS=16`.",
     run,
 };
@@ -34,6 +34,8 @@ const IDLE: usize = 1_000;
 /// Clients, each of which pauses for so long between two requests.
 const CLIENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(8);
+/// Longest wait for a connection, and for each part of an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// CPU of the worker, beside that of one whose server gets no requests.
 const WATCHED: Goal = Goal::AtMost(1.02);
 /// Rate beside the same clients of another server.
@@ -173,9 +175,9 @@ fn ask(address: SocketAddr, requests: &[Vec<u8>], pause: Duration, is_over: &Ato
         }
         answer.clear();
         let mut send = || {
-            let mut stream = TcpStream::connect(address)?;
-            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-            stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+            let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
             // What is not read to its end is answered, too.
             drop(stream.write_all(request));
             stream.read_to_end(&mut answer)
@@ -189,10 +191,10 @@ fn ask(address: SocketAddr, requests: &[Vec<u8>], pause: Duration, is_over: &Ato
 fn hold(address: SocketAddr, is_over: &AtomicBool) {
     let mut held: Vec<TcpStream> = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
-        let is_closed = |mut stream: &TcpStream| stream.read(&mut [0]).is_ok();
+        let is_closed = |mut stream: &TcpStream| !matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
         held.retain(|stream| !is_closed(stream));
         while held.len() < IDLE && !is_over.load(Ordering::Relaxed) {
-            let Ok(stream) = TcpStream::connect(address) else { break };
+            let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else { break };
             if stream.set_nonblocking(true).is_ok() {
                 held.push(stream);
             }
