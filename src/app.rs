@@ -259,7 +259,7 @@ fn exit_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let (thread, backtrace) = (std::thread::current(), std::backtrace::Backtrace::capture());
         let name = thread.name().unwrap_or("without a name");
-        if name == server::THREAD {
+        if name.starts_with(server::THREAD) {
             // Clients of the HTTP server must not be able to end the worker.
             log::error!(
                 thread = name;

@@ -25,6 +25,8 @@ pub enum NoBrokerAnswer {
     Busy,
     /// It takes too long. The call goes on.
     Late,
+    /// The call has panicked.
+    Failed,
 }
 
 /// The broker of the process. Cheap to clone; all clones are one.
@@ -86,7 +88,8 @@ impl RequestBroker {
         }
         match timeout(self.answer, answered).await {
             Ok(Ok(told)) => Ok(told),
-            _ => Err(NoBrokerAnswer::Late),
+            Ok(Err(_)) => Err(NoBrokerAnswer::Failed),
+            Err(_) => Err(NoBrokerAnswer::Late),
         }
     }
 }
@@ -112,6 +115,7 @@ mod tests {
             let unused = RequestBroker::new(None);
             assert_eq!(unused.ask(|_| ()).await, Err(NoBrokerAnswer::NotUsed));
             assert_eq!(long.ask(|_| 7).await, Ok(7));
+            assert_eq!(long.ask(|_| panic!("a bug")).await, Err::<(), _>(NoBrokerAnswer::Failed));
             let late = broker.ask(move |_| ends.recv().is_err());
             assert_eq!(late.await, Err(NoBrokerAnswer::Late));
             assert_eq!(broker.ask(|_| ()).await, Err(NoBrokerAnswer::Busy), "it goes on");

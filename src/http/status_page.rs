@@ -174,7 +174,7 @@ async fn show(
     let failures = inner.failures(&snapshot.overview.lines).await;
     let process = ProcessView::new(&inner.monitor.metrics);
     let counts = process.dead_letters();
-    let look = inner.dead_letters.look(&counts).await;
+    let look = inner.dead_letters.look(&counts, process.has_no_dead_letters()).await;
     let dead_letters = DeadLettersView::new(&counts, look.as_deref(), frame.is_signed_in());
     let view =
         StatusView::new(&snapshot, inner.verdict(&snapshot, &counts), &failures, process, dead_letters);

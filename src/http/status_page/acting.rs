@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use tokio::time::timeout;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use crate::http::access::Visitor;
 use crate::http::access::form::FormSeal;
 use crate::http::access::session::Session;
-use crate::http::status_page::StatusPage;
 use crate::http::status_page::actions::{Outcome, Reporter};
 use crate::http::status_page::step::{Back, Posted, StepView, session};
 use crate::http::status_page::view::Frame;
+use crate::http::status_page::{StatusPage, frame};
 
 /// How long a button waits for the end, before a page says that the action goes on.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -104,6 +104,7 @@ pub(super) async fn show(
     State(page): State<StatusPage>,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     if session(&visitor).is_none() {
         return page.not_signed_in(&visitor);
@@ -114,8 +115,11 @@ pub(super) async fn show(
         return page.refuse(&visitor, StatusCode::NOT_FOUND, "No such action", line, Back::to_status());
     };
     let is_running = action.is_running();
-    let frame =
-        if is_running { Frame::new(&visitor, true, &action.path()) } else { Frame::still_of(&visitor) };
+    let frame = if is_running {
+        frame(&visitor, query.as_deref(), &action.path())
+    } else {
+        Frame::still_of(&visitor)
+    };
     let view = StepView::result(action.title.clone(), &action.lines(), action.back.clone());
     page.inner.respond(StatusCode::OK, "step.html", &frame, &view)
 }

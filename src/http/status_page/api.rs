@@ -62,7 +62,7 @@ async fn status(State(StatusPage { inner }): State<StatusPage>) -> Response {
     };
     let this_worker = ProcessView::new(&inner.monitor.metrics);
     let counts = this_worker.dead_letters();
-    let look = inner.dead_letters.look(&counts).await;
+    let look = inner.dead_letters.look(&counts, this_worker.has_no_dead_letters()).await;
     let status = JsonStatus {
         read_at: rfc3339(snapshot.at),
         verdict: inner.verdict(&snapshot, &counts),
@@ -78,7 +78,9 @@ async fn status(State(StatusPage { inner }): State<StatusPage>) -> Response {
 
 /// None at all are none, whatever a look has found.
 fn dead_letters(process: &ProcessView, look: Option<&DeadLetterLook>) -> Option<Vec<Value>> {
-    let groups = look.map(|look| look.groups.iter().map(DeadLetterGroup::to_json).collect());
+    let groups = look
+        .filter(|look| !look.groups.is_empty())
+        .map(|look| look.groups.iter().map(DeadLetterGroup::to_json).collect());
     groups.or_else(|| process.has_no_dead_letters().then(Vec::new))
 }
 

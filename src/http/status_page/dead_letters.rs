@@ -95,10 +95,17 @@ impl DeadLetterReader {
         (seen.look, seen.at) = (None, None);
     }
 
-    /// What is known of their reasons, if the queues have so many. Looks at them if that is due.
-    pub(super) async fn look(&self, counts: &DeadLetterCounts) -> Option<Arc<DeadLetterLook>> {
-        if counts.is_empty() {
+    /// What is known of their reasons, if the queues have so many. Looks at them if that is due. `are_none`: the broker has said that there are
+    /// none; while it is away, what is known stays, as do the limits for looks.
+    pub(super) async fn look(
+        &self,
+        counts: &DeadLetterCounts,
+        are_none: bool,
+    ) -> Option<Arc<DeadLetterLook>> {
+        if are_none {
             self.forget();
+        }
+        if counts.is_empty() {
             return None;
         }
         if !lock(&self.seen).begin(counts) {
@@ -121,7 +128,9 @@ impl DeadLetterReader {
         match asked.await {
             Ok(()) => {}
             Err(NoBrokerAnswer::Late) => log::debug!("http: a look at dead letters takes long"),
-            Err(NoBrokerAnswer::NotUsed | NoBrokerAnswer::Busy) => lock(&self.seen).is_looking = false,
+            Err(NoBrokerAnswer::NotUsed | NoBrokerAnswer::Busy | NoBrokerAnswer::Failed) => {
+                lock(&self.seen).is_looking = false;
+            }
         }
     }
 }
@@ -138,8 +147,15 @@ impl Seen {
     }
 
     fn end(&mut self, counts: DeadLetterCounts, look: Option<DeadLetterLook>) {
-        (self.is_looking, self.counts) = (false, counts);
-        self.look = look.map(Arc::new).or(self.look.take());
+        self.is_looking = false;
+        let Some(mut look) = look else { return };
+        // It knows less than the one before.
+        if look.is_cut
+            && let Some(before) = &self.look
+        {
+            look.groups.clone_from(&before.groups);
+        }
+        (self.counts, self.look) = (counts, Some(Arc::new(look)));
     }
 }
 
@@ -191,7 +207,8 @@ impl GroupView {
             example: group.example.clone(),
             what_to_do: pieces(group.what_to_do),
             command: is_plain.then(|| format!("fanmail dead-letters replay --reason {}", quoted(&shown))),
-            replay: (may_change && group.is_named())
+            // An address would stand in the link.
+            replay: (may_change && is_plain)
                 .then(|| [path_of(REASON, &group.reason), path_of(ID, &group.example)]),
             reason: shown,
         }
@@ -240,55 +257,4 @@ impl DeadLettersView {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::broker::dead_letters::view::tests::dead_letter;
-
-    #[test]
-    fn they_are_looked_at_when_their_number_has_changed_and_not_too_often() {
-        let (begun, counts) =
-            (Instant::now(), |number| DeadLetterCounts::from([("events".to_owned(), number)]));
-        let after = |seconds| begun + Duration::from_secs(seconds);
-        let mut seen = Seen::default();
-        assert!(seen.is_due(&counts(1), begun) && seen.begin(&counts(1)));
-        assert!(!seen.is_due(&counts(1), after(1000)), "a look goes on");
-        seen.end(counts(1), Some(DeadLetterLook::default()));
-        let is_due = |seen: &Seen| {
-            [(2, 10), (1, 40), (2, 40), (1, 700)].map(|(number, at)| seen.is_due(&counts(number), after(at)))
-        };
-        assert_eq!(is_due(&seen), [false, false, true, true]);
-        seen.end(counts(1), Some(DeadLetterLook { is_cut: true, ..DeadLetterLook::default() }));
-        assert_eq!(is_due(&seen), [false; 4], "the broker counts looks");
-        let mut failed = Seen { at: Some(begun), ..Seen::default() };
-        failed.end(counts(1), None);
-        assert!(!failed.is_due(&counts(1), after(10)) && failed.is_due(&counts(1), after(40)));
-    }
-
-    #[test]
-    fn a_group_has_what_to_type_and_a_button_for_those_who_may() {
-        let mut groups = DeadLetterGroups::default();
-        groups.add(&dead_letter("00000000000000a1", "event 7 isn't <b>there</b>", b""));
-        groups.add(&dead_letter("00000000000000a2", "ann@example.com is no event", b""));
-        let look = DeadLetterLook { groups: groups.into_sorted(), is_cut: false };
-        let counts = DeadLetterCounts::from([("events".to_owned(), 2)]);
-        let view = |may_change| DeadLettersView::new(&counts, Some(&look), may_change).unwrap();
-        let shown = serde_json::to_value(view(true)).unwrap();
-        let [address, event] = [0, 1].map(|at| &shown["groups"][at]);
-        assert_eq!(event["command"], r"fanmail dead-letters replay --reason 'event … isn'\''t <b>there</b>'");
-        assert_eq!(
-            event["replay"][0],
-            "/dead-letters/replay?reason=event+%E2%80%A6+isn%27t+%3Cb%3Ethere%3C%2Fb%3E"
-        );
-        assert_eq!(event["replay"][1], "/dead-letters/replay?id=00000000000000a1");
-        assert_eq!(
-            (&address["reason"], &address["command"]),
-            (&"a***@example.com is no event".into(), &serde_json::Value::Null)
-        );
-        assert_eq!((&shown["total"], &shown["note"]), (&"2 dead letters".into(), &serde_json::Value::Null));
-        assert_eq!(
-            serde_json::to_value(view(false)).unwrap()["groups"][0]["replay"],
-            serde_json::Value::Null
-        );
-        assert!(DeadLettersView::new(&DeadLetterCounts::new(), None, true).is_none());
-    }
-}
+mod tests;

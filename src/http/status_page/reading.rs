@@ -32,7 +32,7 @@ const NEWEST: u32 = 20;
 const KEPT: Duration = Duration::from_secs(1);
 /// The same for reasons of failures, which take reading all outcomes of some notifications.
 const FAILURES_KEPT: Duration = Duration::from_secs(10);
-/// So many times as long as the query took: looking takes at most this share of a thread, however large the tables are.
+/// So many times as long as the query took: looking takes at most this share of a thread, up to `OLDEST`.
 const SHARE: u32 = 50;
 /// What was read is no older than this, however long the query took.
 const OLDEST: Duration = Duration::from_secs(60);
@@ -159,6 +159,9 @@ impl StatusReader {
         &self,
         id: NotificationId,
     ) -> Result<Arc<Option<OneNotification>>, Unavailable> {
+        if let Some(kept) = self.notifications.find(&id) {
+            return kept;
+        }
         let progress = self.snapshot().await.ok().and_then(|snapshot| {
             snapshot.progress.iter().find(|progress| progress.notification == id).copied()
         });

@@ -185,6 +185,9 @@ fn no_answer(why: NoBrokerAnswer) -> &'static str {
         NoBrokerAnswer::Late => {
             "Nothing was changed: the broker does not answer. Look at it with: fanmail check"
         }
+        NoBrokerAnswer::Failed => {
+            "Nothing was changed, because of a bug in fanmail. The log of the worker has more."
+        }
     }
 }
 
