@@ -59,6 +59,10 @@ pub fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let (explanation, asked) = match (&args.address, &args.participant) {
         (Some(address), _) => {
             let (found, _) = person::read_address(address, &store).map_err(|error| {
+                // One with a cause is about the database or standard input.
+                if error.chain().count() > 1 {
+                    return error;
+                }
                 anyhow!("{error}. A person whose address is wrong in your table is found by the key: fanmail explain --participant KEY")
             })?;
             let asked = if address == "-" { found.as_str() } else { address.trim() }.to_owned();

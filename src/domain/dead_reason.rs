@@ -20,7 +20,7 @@ pub const NO_REASON: &str = "no reason is given: another program has put it into
 #[must_use]
 pub fn general(reason: &str) -> String {
     let words = words_of(reason).map(|(word, end)| {
-        let is_any = word.contains(|c: char| c.is_ascii_digit());
+        let is_any = word.contains(ANY) || word.contains(|c: char| c.is_ascii_digit());
         (if is_any { None } else { Some(word) }, end)
     });
     cut(written(words), LONGEST)
@@ -177,6 +177,10 @@ mod tests {
             "the body has … bytes; at most 65536 are read"
         );
         assert_eq!(common(&["at 2026-11-26 08:59:00Z, now", "at 2026-11-27 09:58:01Z, now"]), "at …, now");
+        assert_eq!(
+            common(&["at 2026-11-26 08:59:00Z, now", "at 2026-11-26 10:12:30Z, now"]),
+            "at 2026-11-26 …, now"
+        );
         assert_eq!(
             common(&["at 2026-11-26 08:59:00Z, now", "at 7, now"]),
             "at …, now",

@@ -59,7 +59,7 @@ impl Tallies {
         let begun = Instant::now();
         let mut look = self.look(record, begun);
         if matches!(look, Look::Nothing(..)) && store.find_next_try(record.notification.id)?.is_some() {
-            // Somebody has its failed mails tried again.
+            // Its failed mails are tried again.
             look = Look::All;
         }
         match look {

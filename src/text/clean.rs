@@ -42,6 +42,12 @@ pub fn shown_key(key: &str, max: usize) -> String {
     cut(format!("{visible:?}"), max)
 }
 
+/// The text without its digits: equal for two texts that differ in counts and times only.
+#[must_use]
+pub fn without_digits(text: &str) -> String {
+    text.chars().filter(|char| !char.is_ascii_digit()).collect()
+}
+
 /// At most `max` characters of `line`; an ellipsis at the end if it was cut. What a reader sees as one character, such as
 /// a letter with its accents, is kept or left out as a whole, unless the line begins with one that is longer.
 #[must_use]

@@ -77,6 +77,12 @@ impl Screen {
         let lines = fill(words, behind(first_indent), behind(indent));
         format!("{first_indent}{}\n", lines.join(&format!("\n{indent}")))
     }
+
+    /// The same, with the `words` at its begin in the colour of `tone`. They have to be short, so that they stay on one line.
+    #[must_use]
+    pub fn paragraph_about(self, words: &str, tone: Tone, text: &str, indent: &str) -> String {
+        self.paragraph(text, indent).replacen(words, &self.paint(words, tone), 1)
+    }
 }
 
 impl Tone {

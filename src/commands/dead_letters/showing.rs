@@ -71,8 +71,10 @@ fn to_text(letter: &DeadLetterView, screen: Screen) -> String {
     let mut text = format!("dead letter {} in {}\n\n", letter.id, letter.queue);
     for (name, value) in lines {
         let Some(value) = value else { continue };
-        let value = value.replace('\n', &format!("\n{:INDENT$}", ""));
-        text.push_str(&screen.paragraph(&format!("{name:<INDENT$}{value}"), &" ".repeat(INDENT)));
+        for (number, line) in value.split('\n').enumerate() {
+            let begin = if number == 0 { name } else { "" };
+            text.push_str(&screen.paragraph(&format!("{begin:<INDENT$}{line}"), &" ".repeat(INDENT)));
+        }
     }
     for (name, verb) in [("replay it", "replay"), ("purge it", "purge")] {
         // On one line, so that it can be copied. Writing to a String cannot fail.

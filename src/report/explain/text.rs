@@ -7,6 +7,7 @@ use crate::report::explain::{Explanation, OfEvent, ShownSuppression};
 use crate::text::clean::{printable, shown_key};
 use crate::text::count::count;
 use crate::text::screen::{Screen, Tone};
+use crate::text::shell::quoted;
 use crate::text::timestamp::shown_time;
 
 /// Longest key that is shown, in characters.
@@ -67,11 +68,15 @@ fn paragraph(mail: &MailAnswer, screen: Screen) -> String {
         mail.participant.shown()
     );
     let mut text = screen.paragraph(&title, "  ");
-    let explanation = screen.paragraph(&format!("{INDENT}{}", mail.explanation), INDENT);
-    match FATES.iter().find(|(words, _)| mail.explanation.starts_with(words)) {
-        Some((words, tone)) => text.push_str(&explanation.replacen(words, &screen.paint(words, *tone), 1)),
-        None => text.push_str(&explanation),
-    }
+    let explanation = format!("{INDENT}{}", mail.explanation);
+    text += &match FATES.iter().find(|(words, _)| mail.explanation.starts_with(words)) {
+        // It was sent, and the recipient has called it spam.
+        Some((words, _)) if mail.outcome == "complained" => {
+            screen.paragraph_about(words, Tone::Bad, &explanation, INDENT)
+        }
+        Some((words, tone)) => screen.paragraph_about(words, *tone, &explanation, INDENT),
+        None => screen.paragraph(&explanation, INDENT),
+    };
     if let Some(advice) = &mail.advice {
         text.push_str(&screen.paragraph(&format!("{INDENT}{advice}"), INDENT));
     }
@@ -133,7 +138,7 @@ fn obstacles(explanation: &Explanation, screen: Screen) -> String {
 fn shell_word(address: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "@.-_+".contains(c);
     let address = printable(address);
-    if address.chars().all(is_plain) { address } else { format!("'{}'", address.replace('\'', r"'\''")) }
+    if address.chars().all(is_plain) { address } else { quoted(&address) }
 }
 
 fn suppression(one: &ShownSuppression, address: &str) -> String {

@@ -1,4 +1,4 @@
-//! Whose a mail is: the application's key, and the address that the application has now. Nobody who has left has one.
+//! Whose a mail is: the application's key, and the address that the application has now. A person who has left has none.
 
 use std::collections::HashMap;
 

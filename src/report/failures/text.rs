@@ -47,10 +47,9 @@ pub fn nothing(code: Option<&Code>) -> String {
 fn paragraph(group: &FailureGroup, screen: Screen) -> String {
     let FailureGroup { count, failure, examples, .. } = group;
     let reason = group.shown_reason();
-    let title = screen.paragraph(&format!("{count} {}: {reason}", failure.as_str()), INDENT);
-    let (number, said) = title.split_once(": ").unwrap_or((&title, ""));
+    let number = format!("{count} {}", failure.as_str());
     let tone = if *failure == FailureSort::Deferred { Tone::Caution } else { Tone::Bad };
-    let mut text = format!("{}: {said}", screen.paint(number, tone));
+    let mut text = screen.paragraph_about(&number, tone, &format!("{number}: {reason}"), INDENT);
     let mut add = |line: &str| text.push_str(&screen.paragraph(&format!("{INDENT}{line}"), INDENT));
     add(&notifications(group));
     if let Some(cure) = about_us(group) {
