@@ -82,6 +82,7 @@ fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], fault: &
         working.wait_until_back(0);
     }
     working.iter_mut().for_each(Working::prepare);
+    // The broker writes the acks meanwhile, and nothing tells when.
     thread::sleep(written_after(broker));
     let (slow, fast): (Vec<_>, Vec<_>) = working.iter_mut().partition(|working| !working.case.is_fast());
     for mut working in [slow, fast] {

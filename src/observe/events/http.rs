@@ -15,14 +15,14 @@ pub fn closed(addr: SocketAddr) {
 
 /// A person has had dead letters replayed by the status page.
 pub fn replayed(letters: u64) {
-    log::info!("{} replayed, because somebody asks so at the status page", count(letters, "dead letter"));
+    log::info!("{} replayed, because a person asks so at the status page", count(letters, "dead letter"));
 }
 
 /// A person has had mails tried again by the status page.
 pub fn retried(id: NotificationId, mails: u64, permanent_too: bool) {
     let which = if permanent_too { ", also those that failed for good" } else { "" };
     log::info!(
-        "notification {id}: {} tried again that failed or were deferred{which}, because somebody asks so at the status page",
+        "notification {id}: {} tried again that failed or were deferred{which}, because a person asks so at the status page",
         count(mails, "mail")
     );
 }

@@ -123,7 +123,7 @@ mod tests {
         assert!(matches!(&error, AgentError::Away(said) if !said.contains("timeout")), "{error}");
         let (error, _) = put(b"SSH-2.0-OpenSSH_9.2\r\n", b"");
         assert!(matches!(error, AgentError::Away(_)), "{error}");
-        // Nobody listens there: it is not followed, so that the token goes nowhere else.
+        // That port is closed: it is not followed, so that the token goes nowhere else.
         let (error, _) = put(
             b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n",
             b"",

@@ -6,6 +6,7 @@ use crate::observe::health::{Health, Part};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::sync::lock;
+use crate::text::clean::without_digits;
 
 /// What this process does, for `fanmail status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +39,14 @@ impl Presence {
         }
         let problems = self.health.problems();
         store.report_worker(&self.name, &(problems.clone() + &self.health.notes()))?;
-        *lock(&self.said) = Some(without_numbers(&problems));
+        *lock(&self.said) = Some(without_digits(&problems));
         Ok(())
     }
 
     /// The same, if there is another problem than those that it has said last, or one less: no reader of `status` should see that all is well
     /// when it is not. Tried once: the next look comes soon.
     pub(super) fn report_news(&self, store: &Store) {
-        let is_news = || lock(&self.said).as_ref() != Some(&without_numbers(&self.health.problems()));
+        let is_news = || lock(&self.said).as_ref() != Some(&without_digits(&self.health.problems()));
         if self.role == ProcessRole::Worker
             && self.health.reasons_not_ready(Part::Database).is_empty()
             && is_news()
@@ -63,9 +64,4 @@ impl Presence {
             log::debug!("{error}");
         }
     }
-}
-
-/// Counts and times of a problem change all the time.
-fn without_numbers(problems: &str) -> String {
-    problems.chars().filter(|char| !char.is_ascii_digit()).collect()
 }

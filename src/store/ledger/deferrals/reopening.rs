@@ -80,6 +80,10 @@ impl Store {
     /// When the database does not answer; then nothing has changed.
     pub fn make_deferred_due(&self, id: NotificationId) -> Result<u64, StoreError> {
         self.write("try deferred mails at once", |connection| {
+            dispatch::lock_notifications(connection, &[id])?;
+            if refusal(connection, id)?.is_some() {
+                return Ok(0);
+            }
             let clock = next_try_at(dispatch::clock(connection)?, Duration::ZERO);
             let later = deferrals::table
                 .filter(deferrals::notification_id.eq(id))

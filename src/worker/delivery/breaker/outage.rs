@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::observe::events;
 use crate::observe::events::relay::{RelayProblem, RelaySymptom, RelayWords};
+use crate::text::clean::without_digits;
 
 /// How soon after a line the log may have another one because the cause has changed. Between two probes of a relay that is restarted, there
 /// may be several causes.
@@ -66,7 +67,7 @@ impl RelayOutage {
 /// Tells causes apart. Numbers do not: a relay may name a connection or a time.
 fn cause_of(words: RelayWords<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    words.detail.chars().filter(|char| !char.is_ascii_digit()).for_each(|char| char.hash(&mut hasher));
+    without_digits(words.detail).hash(&mut hasher);
     hasher.finish()
 }
 
