@@ -157,10 +157,11 @@ fn fanmail_accepts_the_settings_of_kubernetes() {
 /// `fanmail-run` gives a command what the unit and its drop-ins give the service.
 #[test]
 fn fanmail_run_runs_a_command_as_the_service_runs() {
-    let said = fanmail_run(
-        "EnvironmentFile=\nEnvironmentFile=/etc/fanmail/other.env\nLoadCredential=smtp_password:/etc/fanmail/smtp_password\n\
-         Environment=SMTP_PASSWORD_FILE=%d/smtp_password LOG_TEXT=100%%\n",
+    let (code, said) = fanmail_run(
+        "EnvironmentFile=\nEnvironmentFile = /etc/fanmail/other.env\nLoadCredential=smtp_password:/etc/fanmail/smtp_password\n\
+         Environment=SMTP_PASSWORD_FILE=%d/smtp_password \\\n  LOG_TEXT=100%%\n",
     );
+    assert_eq!(code, Some(0), "{said}");
     let words: Vec<&str> = said.lines().collect();
     let unit = words.iter().find_map(|word| word.strip_prefix("--unit=")).unwrap();
     for property in [
@@ -178,12 +179,13 @@ fn fanmail_run_runs_a_command_as_the_service_runs() {
     }
     assert!(!said.contains("EnvironmentFile=/etc/fanmail/fanmail.env"), "it was taken back: {said}");
     assert!(words.ends_with(&["/usr/bin/fanmail", "status", "--all"]) && words[0] == "--pipe", "{said}");
-    let refused = fanmail_run("Environment=WEB=%H\n");
+    let (code, refused) = fanmail_run("Environment=WEB=%H\n");
+    assert_eq!(code, Some(2), "{refused}");
     assert!(refused.contains("cannot replace the specifier") && refused.contains("WEB=%H"), "{refused}");
 }
 
-/// What `fanmail-run status --all` gives systemd, or its error, with this in a drop-in of the service.
-fn fanmail_run(drop_in: &str) -> String {
+/// The exit code of `fanmail-run status --all`, and what it gives systemd, or its error, with this in a drop-in of the service.
+fn fanmail_run(drop_in: &str) -> (Option<i32>, String) {
     let dir = tempfile::tempdir().unwrap();
     let program = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -199,5 +201,5 @@ fn fanmail_run(drop_in: &str) -> String {
     let command =
         Command::new("deploy/systemd/fanmail-run").args(["status", "--all"]).env("PATH", path).output();
     let output = command.unwrap();
-    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
