@@ -38,6 +38,7 @@ pub mod network;
 pub mod notify_socket;
 pub mod ports;
 pub mod postfix;
+pub mod priority;
 pub mod process;
 pub mod program;
 pub mod prometheus;

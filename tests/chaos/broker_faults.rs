@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use crate::broker_cases::{CASES, Case, NOTICES_AND_QUEUES, STREAMS};
 use crate::broker_working::{Done, Working};
 use crate::messages::Ids;
+use crate::pauses::{has_doubtful_pause, written_after};
 use crate::run::Run;
 use crate::turns::wait_for_turn;
-use crate::workers::{Variables, written_after};
+use crate::workers::Variables;
 use testkit::broker::Broker;
 use testkit::half_open_proxy::HalfOpenProxy;
 use testkit::network::Network;
@@ -35,8 +36,8 @@ struct Fault<'a> {
     end: &'a dyn Fn(&mut Run),
     /// Where the broker does not notice by itself that the connections that were struck are gone: makes it notice.
     notice: Option<&'a dyn Fn()>,
-    /// RabbitMQ loses a queue that was declared right before the fault.
-    loses_new_queues: bool,
+    /// RabbitMQ loses a queue that was declared right before the fault, and acks that it has not written.
+    loses_what_is_new: bool,
 }
 
 /// When a fan-out goes on that was running when the fault struck.
@@ -61,13 +62,13 @@ fn strike_all(
 ) {
     let _turn = wait_for_turn();
     let scenarios: Vec<Scenario> = cases.iter().map(|case| case.build(run, broker)).collect();
-    if faults.iter().any(|fault| fault.loses_new_queues) {
+    if faults.iter().any(|fault| fault.loses_what_is_new) {
         broker.restart();
     }
     let start = |(case, scenario): (&Case, _)| Working::start(run, *case, scenario, ids, struck);
     let mut working: Vec<Working> = cases.iter().zip(&scenarios).map(start).collect();
     for fault in faults {
-        strike_once(run, broker, &mut working, fault);
+        strike_once(run, broker, &mut working, ids, fault);
     }
     wait_until("the broker to have no message", || broker.messages() == 0);
     // All counts first: when one check fails, the others still tell what happened.
@@ -77,7 +78,7 @@ fn strike_all(
     }
 }
 
-fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], fault: &Fault) {
+fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], ids: Ids, fault: &Fault) {
     for working in &mut *working {
         working.wait_until_back(0);
     }
@@ -92,6 +93,9 @@ fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], fault: &
         for working in &mut working {
             working.wait_for_the_middle(run);
         }
+    }
+    if fault.loses_what_is_new && ids == Ids::Without {
+        wait_for_clear_pauses(broker, working);
     }
     (fault.strike)(run, working);
     let moments = [GoesOn::Disconnected, GoesOn::Connected, GoesOn::Redelivered];
@@ -118,8 +122,23 @@ fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], fault: &
     }
 }
 
+/// Waits for a moment at which the ledger of each case tells from pauses which acks the broker has written.
+fn wait_for_clear_pauses(broker: &Broker, working: &mut [Working]) {
+    while working.iter().any(|working| has_doubtful_pause(working.scenario, broker)) {
+        for working in &mut *working {
+            working.hold();
+        }
+        for working in &mut *working {
+            working.workers.wait_for_pause(written_after(broker));
+        }
+        for working in &mut *working {
+            working.go_on();
+        }
+    }
+}
+
 fn started() -> Arc<Broker> {
-    let broker = Broker::own();
+    let broker = Broker::own_with_priority();
     broker.start();
     broker
 }
@@ -141,7 +160,7 @@ fn kill_with(run: &mut Run, ids: Ids, groups: &[&[Case]]) {
         thread::sleep(run.pause(Duration::from_secs(2)));
         broker.start();
     };
-    let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None, loses_new_queues: true };
+    let fault = Fault { strike: &|_, _| broker.kill(), end: &end, notice: None, loses_what_is_new: true };
     let faults = vec![fault; run.size(1, 5)];
     for cases in groups {
         strike_all(run, &broker, cases, ids, &Variables::new(), &faults);
@@ -164,7 +183,7 @@ fn restart_with(run: &mut Run, ids: Ids, cases: &[Case]) {
         strike: &|_, _| broker.stop(),
         end: &|_| broker.start(),
         notice: None,
-        loses_new_queues: false,
+        loses_what_is_new: false,
     };
     strike_all(run, &broker, cases, ids, &Variables::new(), &vec![fault; run.size(1, 5)]);
 }
@@ -181,7 +200,7 @@ pub fn frozen(run: &mut Run, ids: Ids) {
         thread::sleep(run.pause(UNNOTICED));
     };
     let first =
-        Fault { strike: &until_noticed, end: &|_| broker.thaw(), notice: None, loses_new_queues: false };
+        Fault { strike: &until_noticed, end: &|_| broker.thaw(), notice: None, loses_what_is_new: false };
     strike_all(run, &broker, &CASES, ids, &Variables::new(), &[first, Fault { strike: &shortly, ..first }]);
 }
 
@@ -193,7 +212,7 @@ pub fn half_open(run: &mut Run, ids: Ids) {
     let struck = vec![("LAVINMQ_PORT", proxy.port.to_string())];
     let reset = |_: &mut Run, _: &mut [Working]| assert!(proxy.reset_workers() > 0);
     let close = || proxy.close_half_open();
-    let fault = Fault { strike: &reset, end: &|_| {}, notice: Some(&close), loses_new_queues: false };
+    let fault = Fault { strike: &reset, end: &|_| {}, notice: Some(&close), loses_what_is_new: false };
     strike_all(run, &broker, &CASES, ids, &struck, &vec![fault; run.size(1, 5)]);
 }
 
@@ -214,7 +233,7 @@ pub fn network_cut(run: &mut Run, ids: Ids, network: &Network) {
         thread::sleep(run.pause(UNNOTICED));
     };
     let first =
-        Fault { strike: &until_noticed, end: &|_| network.heal(), notice: None, loses_new_queues: false };
+        Fault { strike: &until_noticed, end: &|_| network.heal(), notice: None, loses_what_is_new: false };
     strike_all(run, &broker, &CASES, ids, &struck, &[first, Fault { strike: &shortly, ..first }]);
 }
 

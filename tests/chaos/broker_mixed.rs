@@ -5,14 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use amiquip::AmqpProperties;
-use chrono::Utc;
 
+use crate::pauses::{has_doubtful_pause, written_after};
 use crate::run::Run;
 use crate::turns::wait_for_turn;
-use crate::workers::{Workers, written_after};
+use crate::workers::Workers;
 use testkit::broker::Broker;
 use testkit::queue::properties;
-use testkit::scenario::Scenario;
 use testkit::smtp::gate::Point;
 use testkit::system::System;
 use testkit::wait::wait_until;
@@ -24,7 +23,7 @@ type Message = (Vec<u8>, Option<String>);
 pub fn killed(run: &mut Run) {
     let (events, people, kills) = (run.size(40, 100), run.size(3, 10), run.size(2, 10));
     let _turn = wait_for_turn();
-    let broker = Broker::own();
+    let broker = Broker::own_with_priority();
     broker.start();
     let prefetch = run.random.choice(["1", "4", "16"]).unwrap();
     let scenario = run.setup(System::Postgresql, 0).env("PREFETCH", prefetch).broker(&broker).build();
@@ -68,26 +67,6 @@ pub fn killed(run: &mut Run) {
     let crashes = workers.finish_except_acks(notifications.min(scenario.ledger.completed()));
     assert_eq!(crashes, 0, "no broker makes a worker end");
     run.check_except_acks(&scenario, notifications, crashes);
-}
-
-/// On a busy machine the queue has pauses of which no ledger can tell whether the broker has used them to write its acks: RabbitMQ 3.10
-/// uses one of 0.2 s, and the ledger knows when an ack was sent to some milliseconds. After a crash, equal messages without
-/// an id may be told apart wrongly then, in either way. So the broker gets a longer pause first.
-fn has_doubtful_pause(scenario: &Scenario, broker: &Broker) -> bool {
-    let shortest = Duration::from_millis(if broker.version() < (3, 12) { 150 } else { 800 });
-    let mut later = Utc::now().naive_utc();
-    for at in scenario.ledger.poll().work().into_iter().rev() {
-        let pause = (later - at).to_std().unwrap_or_default();
-        // Right after the last ack come deliveries.
-        if pause + Duration::from_millis(200) >= written_after(broker) {
-            return false;
-        }
-        if pause > shortest {
-            return true;
-        }
-        later = at;
-    }
-    false
 }
 
 /// Most have no id. Some of the others are published twice.

@@ -17,6 +17,9 @@ const BLAMES_A_MESSAGE: &str = "near the head of the queue";
 /// When a case that is not done is lost. All that the workers have to do takes some seconds.
 const GIVEN_UP: Duration = Duration::from_secs(100);
 
+/// How many mails are sent before the pauses are looked at again.
+const SOME_MAILS: usize = 10;
+
 /// A case with its workers.
 pub struct Working<'scenario> {
     /// The case.
@@ -107,6 +110,26 @@ impl<'scenario> Working<'scenario> {
             Work::Acked => return self.wait_for_ack(),
         };
         self.workers.wait_until("the middle", |workers| workers.accepted() >= mails);
+    }
+
+    /// Holds the mails of what runs.
+    pub fn hold(&self) {
+        if self.runs_freely() {
+            self.scenario.smtp.gate().close_after(Point::BeforeReply, 0);
+        }
+    }
+
+    /// Lets them go on, and waits for some of them.
+    pub fn go_on(&mut self) {
+        if self.runs_freely() {
+            self.release();
+            let mails = self.scenario.mail_counts().total().min(self.workers.accepted() + SOME_MAILS);
+            self.workers.wait_until("some more mails", |workers| workers.accepted() >= mails);
+        }
+    }
+
+    fn runs_freely(&self) -> bool {
+        !matches!(self.case.work, Work::Equal | Work::Acked)
     }
 
     /// Publishes one more that is equal to others.

@@ -18,6 +18,7 @@ mod lateness;
 mod ledger_losses;
 mod messages;
 mod opening;
+mod pauses;
 mod poison;
 mod relay_faults;
 mod relay_wide;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::messages::Way;
 use crate::run::Moment;
-use testkit::broker::Broker;
 use testkit::http;
 use testkit::ports::free_port;
 use testkit::process::Process;
@@ -15,12 +14,6 @@ use testkit::wait::wait_for;
 
 /// Deadline for everything, also on a busy machine and with pauses that double.
 const LONGEST: Duration = Duration::from_secs(600);
-
-/// The ledger knows that this broker has written an ack after this time without work. Whether it has written one that was sent right
-/// before a crash, no ledger can see: an equal message that waits is then taken for the one that was acked.
-pub fn written_after(broker: &Broker) -> Duration {
-    if broker.version() < (3, 12) { Duration::from_millis(700) } else { Duration::from_secs(31) }
-}
 
 /// Variables of `fanmail`, with their values.
 pub type Variables = Vec<(&'static str, String)>;
@@ -257,7 +250,9 @@ impl Worker {
         environment.insert("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}"));
         let own = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         environment.extend(own);
-        let process = Process::start(scenario.dir.path(), &environment, way.arguments());
+        // The times of acks in the ledger are to be those at the broker.
+        let priority = scenario.queue.broker.priority;
+        let process = Process::start_under(priority, scenario.dir.path(), &environment, way.arguments());
         Self { process, variables, port }
     }
 }
