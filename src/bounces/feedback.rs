@@ -2,8 +2,8 @@
 
 use crate::bounces::mime::{Entity, fields_of};
 use crate::bounces::report::Report;
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 
 /// Most bytes that are read of the fields.
 const MAX: usize = 16 * 1024;
@@ -19,7 +19,7 @@ pub fn read(part: &Entity<'_>) -> Report {
     let of_type = fields.find(|(name, _)| name.eq_ignore_ascii_case("feedback-type"));
     let Some((_, kind)) = of_type else { return Report::Other };
     // It is logged and kept: what stands there may be an address.
-    let kind = cut(mask(&one_line(&kind.to_ascii_lowercase())), TYPE_MAX);
+    let kind = cut(masked_line(&kind.to_ascii_lowercase()), TYPE_MAX);
     // A database with an encoding such as LATIN1 refuses characters that it does not have.
     let kind = kind.replace(|c: char| !c.is_ascii(), "?");
     match kind.as_str() {

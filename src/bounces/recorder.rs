@@ -13,8 +13,8 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::ledger::returned::{Consequence, Recorded, ReturnedMail};
 use crate::store::suppressions::NewSuppression;
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 
 /// Most characters of a server's words that are kept.
 const DETAIL_MAX: usize = 200;
@@ -120,7 +120,7 @@ impl<'a> Recorder<'a> {
 
 /// What a report says, for people: without addresses, on one line.
 fn detail(code: Option<&str>, words: &str) -> String {
-    let words = mask(&one_line(words));
+    let words = masked_line(words);
     let text = match (code, words.is_empty()) {
         (Some(code), true) => code.to_owned(),
         (Some(code), false) => format!("{code}: {words}"),

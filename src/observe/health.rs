@@ -7,7 +7,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::progress::FanOuts;
 use crate::sync::lock;
 use crate::text::clean::one_line;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 
 /// What can have a problem, in the order in which they are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,7 +164,7 @@ fn lines(prefix: &str, texts: &Texts) -> String {
 
 fn sentence(queue: Option<&str>, text: &str) -> String {
     let queue = queue.map(|queue| format!("queue {}: ", one_line(queue)));
-    queue.unwrap_or_default() + &mask(&one_line(text))
+    queue.unwrap_or_default() + &masked_line(text)
 }
 
 /// Health and metrics of the process. Cheap to clone; all clones are one.

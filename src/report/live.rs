@@ -1,6 +1,6 @@
 //! What happens now, again and again: the workers, the queues, and how fast each fan-out gets on. For `status --watch`, which draws it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDateTime;
@@ -9,18 +9,15 @@ use crate::domain::ids::{EventId, NotificationId};
 use crate::domain::outcome::Tally;
 use crate::report::advice;
 use crate::report::notifications::NotificationLine;
-use crate::report::overview::find_line;
+use crate::report::overview::{Overview, Selection};
 use crate::report::progress::{Progress, ProgressTracker};
+use crate::report::tallies::Tallies;
 use crate::report::workers::Workers;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::ledger::row::NotificationRecord;
 
 /// Those that have ended and are shown.
 const NEWEST: u32 = 5;
-
-/// After this time, all is counted again. In between only outcomes are, which is faster: people that leave the event change little.
-const RECOUNT: Duration = Duration::from_secs(60);
 
 /// What is happening.
 pub struct LiveView {
@@ -36,65 +33,26 @@ pub struct LiveView {
 #[derive(Default)]
 pub struct LiveReader {
     progress: ProgressTracker,
-    counted: HashMap<NotificationId, Counted>,
-}
-
-/// What was counted before.
-struct Counted {
-    record: NotificationRecord,
-    tally: Tally,
-    at: Instant,
+    tallies: Tallies,
 }
 
 impl LiveReader {
     /// What happens now. A worker that has not reported for longer than `report_timeout` is silent.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or has no such event.
     pub fn read(
         &mut self,
         store: &Store,
         event: Option<EventId>,
         report_timeout: Duration,
     ) -> Result<LiveView, StoreError> {
-        let workers = Workers::new(store.list_workers()?, report_timeout);
-        let (records, _) = store.list_newest_notifications(event, NEWEST)?;
-        let ids: HashSet<NotificationId> = records.iter().map(|record| record.notification.id).collect();
-        let mut lines = Vec::new();
-        for record in records {
-            let Some(line) = self.read_line(store, record, report_timeout)? else { continue };
-            lines.push(line);
-        }
-        self.counted.retain(|id, _| ids.contains(id));
+        let selection = Selection { event, newest: Some(NEWEST) };
+        let Overview { workers, lines, .. } =
+            Overview::read_again(store, &selection, report_timeout, &mut self.tallies)?;
         let progress = self.progress.observe(&lines, Instant::now());
         let progress = progress.into_iter().map(|progress| (progress.notification, progress)).collect();
         Ok(LiveView { workers, lines, progress })
-    }
-
-    /// Counts all of it if it is new or something but its outcomes has changed.
-    fn read_line(
-        &mut self,
-        store: &Store,
-        record: NotificationRecord,
-        report_timeout: Duration,
-    ) -> Result<Option<NotificationLine>, StoreError> {
-        let id = record.notification.id;
-        let before = self.counted.get(&id).filter(|before| {
-            let NotificationRecord { state, notification, .. } = &before.record;
-            *state == record.state && *notification == record.notification && before.at.elapsed() < RECOUNT
-        });
-        let Some(before) = before else {
-            let Some(line) = find_line(store, id, report_timeout)? else { return Ok(None) };
-            self.counted.insert(id, Counted { record, tally: line.tally, at: Instant::now() });
-            return Ok(Some(line));
-        };
-        let counted = store.tally_without_participants(id)?;
-        let participants = before.tally.participants.max(counted.participants);
-        let pending = participants - counted.participants;
-        let tally = Tally { participants, pending, ..counted };
-        let (workers, sessions) = (store.list_workers()?, store.list_live_sessions(report_timeout)?);
-        let next_try_at = if tally.deferred > 0 { store.find_next_try(id)? } else { None };
-        Ok(Some(NotificationLine::new(record, tally, next_try_at, &workers, &sessions)))
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use memchr::memchr2_iter;
 
+use crate::text::clean::one_line;
+
 /// The Message-IDs that are left. None before the installation is known.
 static OWN_IDS: OnceLock<OwnIds> = OnceLock::new();
 
@@ -26,6 +28,12 @@ pub fn leave_message_ids(tag: &str, domain: &str) {
 #[must_use]
 pub fn mask(text: &str) -> String {
     mask_except(text, OWN_IDS.get())
+}
+
+/// Text of others as people may see it: on one line, and without addresses.
+#[must_use]
+pub fn masked_line(text: &str) -> String {
+    mask(&one_line(text))
 }
 
 fn mask_except(text: &str, own_ids: Option<&OwnIds>) -> String {

@@ -102,6 +102,5 @@ fn read(
         Some(store) => store,
         None => store.insert(database::connect_existing(config)?),
     };
-    let event = event.map(|event| store.accept_event(event)).transpose()?;
     reader.read(store, event, config.worker.silence_limit())
 }

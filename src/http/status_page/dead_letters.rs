@@ -19,7 +19,7 @@ use crate::report::dead_letters::groups::{DeadLetterGroup, DeadLetterGroups};
 use crate::sync::lock;
 use crate::text::clean::one_line;
 use crate::text::count::{count, grouped};
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::text::shell::quoted;
 use crate::text::timestamp::to_the_second;
 
@@ -188,7 +188,7 @@ struct GroupView {
 
 impl GroupView {
     fn new(group: &DeadLetterGroup, may_change: bool) -> Self {
-        let shown = mask(&one_line(&group.reason));
+        let shown = masked_line(&group.reason);
         let is_plain = shown == group.reason && group.is_named();
         let since = match (group.first, group.last) {
             (Some(first), Some(last)) if first != last => {

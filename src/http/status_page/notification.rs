@@ -18,9 +18,8 @@ use crate::report::failures::advice::advice as failure_advice;
 use crate::report::failures::group::FailureGroup;
 use crate::report::notifications::NotificationLine;
 use crate::store::ledger::row::NotificationState;
-use crate::text::clean::one_line;
 use crate::text::count::grouped;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::text::timestamp::to_the_second;
 
 pub(super) async fn show(
@@ -90,7 +89,7 @@ impl<'a> NotificationView<'a> {
             at: Time::new(*at, to_the_second(*at)),
             row: Row::new(line, *at),
             progress: progress.as_ref().map(ProgressView::new),
-            reason: line.record.reason.as_deref().map(shown),
+            reason: line.record.reason.as_deref().map(masked_line),
             facts: facts(line),
             can_retry: may_change && can_retry(line),
             sentences: sentences.iter().map(|sentence| pieces(sentence)).collect(),
@@ -98,11 +97,6 @@ impl<'a> NotificationView<'a> {
             more_failures: failures.len().saturating_sub(GROUPS),
         }
     }
-}
-
-/// Text of others: on one line, and without addresses.
-fn shown(text: &str) -> String {
-    mask(&one_line(text))
 }
 
 fn facts(line: &NotificationLine) -> Vec<Fact> {
@@ -121,7 +115,7 @@ fn facts(line: &NotificationLine) -> Vec<Fact> {
     ];
     let people = match &line.uncounted {
         None => grouped(tally.participants),
-        Some(why) => format!("they cannot be counted: {}", shown(why)),
+        Some(why) => format!("they cannot be counted: {}", masked_line(why)),
     };
     let mut facts = vec![("people", people)];
     let counted = numbers.into_iter().filter(|(_, number)| *number > 0);
@@ -130,6 +124,6 @@ fn facts(line: &NotificationLine) -> Vec<Fact> {
     facts.extend(record.completed_at.map(|at| ("completed", time(at))));
     facts.extend(line.next_try_at.map(|at| ("next attempt", time(at))));
     facts.extend(line.worker().map(|worker| ("worker", worker.to_owned())));
-    facts.extend(record.message_key.as_deref().map(|key| ("message id", shown(key))));
+    facts.extend(record.message_key.as_deref().map(|key| ("message id", masked_line(key))));
     facts.into_iter().map(|(name, value)| Fact { name, value }).collect()
 }

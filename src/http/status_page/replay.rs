@@ -16,13 +16,14 @@ use crate::http::access::Visitor;
 use crate::http::broker::NoBrokerAnswer;
 use crate::http::status_page::actions::{Outcome, Reporter};
 use crate::http::status_page::dead_letters::{ID, REASON, REPLAY};
-use crate::http::status_page::replay::plan::{Judge, Meant, NONE_LEFT, Plan, kept_lines, shown};
+use crate::http::status_page::replay::plan::{Judge, Meant, NONE_LEFT, Plan, kept_lines};
 use crate::http::status_page::step::{Back, Posted, StepForm, StepView, session};
 use crate::http::status_page::view::Frame;
 use crate::http::status_page::{StatusPage, query_field};
 use crate::observe::events;
 use crate::shutdown::Shutdown;
 use crate::text::count::count;
+use crate::text::mask::masked_line;
 
 mod plan;
 
@@ -48,7 +49,7 @@ pub(super) async fn ask(
             return not_now(
                 &page,
                 &visitor,
-                &format!("Nothing was changed: {}.", shown(&format!("{error:#}"))),
+                &format!("Nothing was changed: {}.", masked_line(&format!("{error:#}"))),
             );
         }
         Err(why) => return not_now(&page, &visitor, no_answer(why)),
@@ -143,7 +144,7 @@ fn said(summary: &ReplaySummary, ended: anyhow::Result<()>) -> Vec<String> {
         format!(
             "{} replayed: their messages are in the queue {}.",
             count(*number, "dead letter"),
-            shown(queue)
+            masked_line(queue)
         )
     };
     let mut kept: BTreeMap<String, u64> = BTreeMap::new();
@@ -154,7 +155,7 @@ fn said(summary: &ReplaySummary, ended: anyhow::Result<()>) -> Vec<String> {
     match ended {
         Err(error) => lines.push(format!(
             "It has ended early: {}. The others are still dead letters: press the button again when that is mended.",
-            shown(&format!("{error:#}"))
+            masked_line(&format!("{error:#}"))
         )),
         Ok(()) if summary.interrupted => {
             lines.push("The worker was stopped. The others are still dead letters: press the button again.".to_owned());

@@ -9,9 +9,9 @@ use crate::domain::notification::Notification;
 use crate::domain::reminder::Reminder;
 use crate::observe::events::fields::log_about;
 use crate::observe::health::{Health, Part};
-use crate::text::clean::{cut, one_line};
+use crate::text::clean::cut;
 use crate::text::count::count;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::text::timestamp::to_the_second;
 
 /// How many are named.
@@ -92,7 +92,7 @@ pub fn unreadable_events(unreadable: &BTreeMap<String, String>) {
 
 fn describe(unreadable: &BTreeMap<String, String>) -> String {
     let name = |(key, reason): (&String, &String)| {
-        format!("event {} ({})", cut(key.as_str(), KEY_SHOWN), mask(&one_line(reason)))
+        format!("event {} ({})", cut(key.as_str(), KEY_SHOWN), masked_line(reason))
     };
     let named: Vec<String> = unreadable.iter().take(MAX_NAMED).map(name).collect();
     let others = if unreadable.len() > MAX_NAMED { ", …" } else { "" };

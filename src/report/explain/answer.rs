@@ -11,9 +11,8 @@ use crate::report::explain::reasons::{or_none, why_no_recipient, why_skipped};
 use crate::report::failures::people::PersonKey;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::person::entries::{DeferralEntry, OutcomeEntry};
-use crate::text::clean::one_line;
 use crate::text::count::count;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::text::timestamp::{rfc3339, to_the_second};
 
 /// What the ledger has about one notification and one person.
@@ -112,7 +111,7 @@ impl MailAnswer {
 
     fn decided(self, outcome: &OutcomeEntry) -> Self {
         let status = Status::from_word(&outcome.status);
-        let words = outcome.detail.as_deref().map(shown);
+        let words = outcome.detail.as_deref().map(masked_line);
         let dry_run = status == Some(Status::Sent)
             && outcome.smtp_code.is_none()
             && words.as_deref() == Some(Verdict::DRY_RUN);
@@ -127,7 +126,7 @@ impl MailAnswer {
             let code = outcome
                 .reported_code
                 .as_deref()
-                .map_or_else(String::new, |code| format!(" ({})", shown(code)));
+                .map_or_else(String::new, |code| format!(" ({})", masked_line(code)));
             format!("{when}{code}")
         };
         let (explanation, advice) = match status {
@@ -166,7 +165,7 @@ impl MailAnswer {
                 let (why, advice) = why_skipped(words.as_deref().unwrap_or_default(), &self.retry());
                 (format!("skipped {at}: {why}"), advice)
             }
-            None => (format!("{} {at}", shown(&outcome.status)), None),
+            None => (format!("{} {at}", masked_line(&outcome.status)), None),
         };
         Self {
             outcome: status.map_or("unknown", Status::as_str),
@@ -176,7 +175,7 @@ impl MailAnswer {
             smtp_code: outcome.smtp_code,
             detail: words,
             decided_at: Some(json_time(outcome.decided_at)),
-            reported_code: outcome.reported_code.as_deref().map(shown),
+            reported_code: outcome.reported_code.as_deref().map(masked_line),
             reported_at: outcome.reported_at.map(json_time),
             explanation,
             advice,
@@ -185,7 +184,7 @@ impl MailAnswer {
     }
 
     fn deferred(self, deferral: &DeferralEntry) -> Self {
-        let words = deferral.detail.as_deref().map(shown);
+        let words = deferral.detail.as_deref().map(masked_line);
         let times = count(deferral.tries.max(0).unsigned_abs().into(), "time");
         let said = said(deferral.smtp_code, words.as_deref());
         let explanation = format!(
@@ -216,7 +215,7 @@ impl MailAnswer {
             );
             return Self { outcome: "none", explanation, ..self };
         }
-        let reason = || shown(or_none(record.reason.as_deref().unwrap_or_default()));
+        let reason = || masked_line(or_none(record.reason.as_deref().unwrap_or_default()));
         let when =
             || record.not_before.map_or_else(String::new, |at| format!("; it is tried again {}", time(at)));
         let (explanation, advice) = match record.state {
@@ -263,10 +262,6 @@ fn said(code: Option<i32>, words: Option<&str>) -> String {
         Some(code) if !words.starts_with(&code) => format!("{code} {words}").trim_end().to_owned(),
         _ => words.to_owned(),
     }
-}
-
-fn shown(text: &str) -> String {
-    mask(&one_line(text))
 }
 
 fn time(time: NaiveDateTime) -> String {

@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::domain::ids::NotificationId;
 use crate::report::failures::people::ShownPerson;
 use crate::store::ledger::undelivered::{Fate, UndeliveredMail};
-use crate::text::clean::one_line;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 
 /// What became of the mails of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -104,7 +103,7 @@ pub struct FailureExample {
 /// The words of a mail for people: on one line, with the reply code in front.
 #[must_use]
 pub fn shown_words(mail: &UndeliveredMail) -> String {
-    let words = mask(&one_line(mail.words.as_deref().unwrap_or_default()));
+    let words = masked_line(mail.words.as_deref().unwrap_or_default());
     match mail.code.map(|code| code.to_string()) {
         // The relay's words mostly begin with it.
         Some(code) if !words.starts_with(&code) => format!("{code} {words}").trim_end().to_owned(),

@@ -13,8 +13,7 @@ use crate::report::failures::words::CommonWords;
 
 use crate::store::ledger::undelivered::{Fate, UndeliveredMail};
 use crate::store::person::Place;
-use crate::text::clean::one_line;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::text::timestamp::rfc3339;
 
 /// Mails of a group that are shown.
@@ -72,7 +71,7 @@ impl Groups {
         if let Some(common) = self.known.get(&key) {
             return common.clone();
         }
-        let common = CommonWords::of(mail.code, &mask(&one_line(words)));
+        let common = CommonWords::of(mail.code, &masked_line(words));
         if self.known.len() < MAX_GROUPS {
             self.known.insert(key, common.clone());
         }

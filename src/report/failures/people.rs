@@ -9,8 +9,8 @@ use crate::domain::notification::Notification;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::person::Place;
-use crate::text::clean::{one_line, shown_key};
-use crate::text::mask::mask;
+use crate::text::clean::shown_key;
+use crate::text::mask::masked_line;
 
 /// Longest key that is shown, in characters.
 const KEY_MAX: usize = 600;
@@ -58,7 +58,7 @@ impl ShownPerson {
     /// The same without what is before the `@`, but the first letter.
     #[must_use]
     pub fn masked(self) -> Self {
-        Self { address: self.address.map(|address| mask(&one_line(&address))), ..self }
+        Self { address: self.address.map(|address| masked_line(&address)), ..self }
     }
 }
 

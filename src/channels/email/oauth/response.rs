@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::secret::Secret;
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 
 /// Life of a token whose response does not say it. A relay that refuses it earlier makes fanmail renew it.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
@@ -100,5 +100,5 @@ fn refusal(status: u16, body: &str, secrets: &[&str]) -> String {
         None => error,
     };
     let said = secrets.iter().fold(said, |said, secret| said.replace(secret, "…"));
-    format!("HTTP status {status}, {}; {advice}", cut(mask(&one_line(&said)), DESCRIPTION_MAX))
+    format!("HTTP status {status}, {}; {advice}", cut(masked_line(&said), DESCRIPTION_MAX))
 }

@@ -15,9 +15,8 @@ use crate::report::dead_letters::outdated::OutdatedLetters;
 use crate::routes::Routes;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::text::clean::one_line;
 use crate::text::count::grouped;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 
 /// Longest look before the page asks. A request has 10 seconds for all.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
@@ -151,19 +150,14 @@ pub(super) const NONE_LEFT: &str = "There is no such dead letter. It was replaye
 
 fn goes(queue: &str, number: u64) -> String {
     let messages = if number == 1 { "message goes" } else { "messages go" };
-    format!("{} {messages} back to the queue {}.", grouped(number), shown(queue))
+    format!("{} {messages} back to the queue {}.", grouped(number), masked_line(queue))
 }
 
 pub(super) fn kept_lines(kept: &BTreeMap<String, u64>) -> impl Iterator<Item = String> {
     let stays = |number: u64| if number == 1 { "dead letter stays" } else { "dead letters stay" };
     kept.iter()
         .take(SHOWN)
-        .map(move |(why, number)| format!("{} {}: {}.", grouped(*number), stays(*number), shown(why)))
-}
-
-/// Text of others: on one line, and without addresses.
-pub(super) fn shown(text: &str) -> String {
-    mask(&one_line(text))
+        .map(move |(why, number)| format!("{} {}: {}.", grouped(*number), stays(*number), masked_line(why)))
 }
 
 #[cfg(test)]
