@@ -48,8 +48,11 @@ impl Known {
 /// What is to be counted.
 #[derive(Debug, PartialEq, Eq)]
 enum Look {
-    Nothing(Tally, Option<String>),
-    Outcomes { of: u64 },
+    /// Nothing: what is known.
+    Known(Counted),
+    Outcomes {
+        of: u64,
+    },
     All,
 }
 
@@ -58,12 +61,12 @@ impl Tallies {
     pub(super) fn of(&mut self, store: &Store, record: &NotificationRecord) -> Result<Counted, StoreError> {
         let begun = Instant::now();
         let mut look = self.look(record, begun);
-        if matches!(look, Look::Nothing(..)) && store.find_next_try(record.notification.id)?.is_some() {
+        if matches!(look, Look::Known(_)) && store.find_next_try(record.notification.id)?.is_some() {
             // Its failed mails are tried again.
             look = Look::All;
         }
         match look {
-            Look::Nothing(tally, uncounted) => Ok((tally, uncounted)),
+            Look::Known(counted) => Ok(counted),
             Look::Outcomes { of } => {
                 let counted = store.tally_without_participants(record.notification.id)?;
                 Ok((with_people(counted, of), None))
@@ -78,15 +81,16 @@ impl Tallies {
 
     fn look(&mut self, record: &NotificationRecord, now: Instant) -> Look {
         let known = self.known.get(&record.notification.id).filter(|known| known.is_of(record));
-        let Some(Known { counted: (tally, uncounted), at, .. }) = known else { return Look::All };
+        let Some(Known { counted, at, .. }) = known else { return Look::All };
         let age = now.saturating_duration_since(*at);
         if record.state != NotificationState::Completed {
+            let (tally, uncounted) = counted;
             let only_outcomes = age < KEPT && uncounted.is_none();
             return if only_outcomes { Look::Outcomes { of: tally.participants } } else { Look::All };
         }
         let has_paused = self.last_recount.is_none_or(|at| now.saturating_duration_since(at) >= PAUSE);
         if age < KEPT || !has_paused {
-            return Look::Nothing(*tally, uncounted.clone());
+            return Look::Known(counted.clone());
         }
         self.last_recount = Some(now);
         Look::All
@@ -142,7 +146,7 @@ mod tests {
         let (mut tallies, begun) = (Tallies::default(), Instant::now());
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         let [one, other] = [7, 8].map(|id| line(id, NotificationState::Completed, [3, 3, 0, 0, 0]));
-        let same = || Look::Nothing(one.tally, None);
+        let same = || Look::Known((one.tally, None));
         let mut seen = |line, seconds| look(&mut tallies, line, at(seconds));
         assert_eq!([seen(&one, 0), seen(&other, 0), seen(&one, 299)], [Look::All, Look::All, same()]);
         assert_eq!([seen(&one, 300), seen(&other, 300), seen(&other, 310)], [Look::All, same(), Look::All]);

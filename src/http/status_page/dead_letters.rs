@@ -1,5 +1,6 @@
 //! Dead letters on the page: how many, as the broker has said it last; and their reasons, which take a look at each. A look is shared by all
-//! who read the page, and comes only when their number has changed: some queues count each look, and delete what was looked at too often.
+//! who read the page, and comes only when their number has changed, or after ten minutes: some queues count each look, and delete what was
+//! looked at too often.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

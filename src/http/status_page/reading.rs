@@ -84,7 +84,13 @@ pub(super) struct StatusReader {
 /// What was read, and until when it is kept.
 type Kept<T> = (Instant, Result<Arc<T>, Unavailable>);
 
-struct Shelf<K, T>(Arc<Mutex<HashMap<K, Kept<T>>>>);
+struct Shelf<K, T>(Arc<Mutex<Entries<K, T>>>);
+
+struct Entries<K, T> {
+    kept: HashMap<K, Kept<T>>,
+    /// How often all was forgotten.
+    forgotten: u64,
+}
 
 impl<K, T> Clone for Shelf<K, T> {
     fn clone(&self) -> Self {
@@ -94,27 +100,38 @@ impl<K, T> Clone for Shelf<K, T> {
 
 impl<K, T> Default for Shelf<K, T> {
     fn default() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(Mutex::new(Entries { kept: HashMap::new(), forgotten: 0 })))
     }
 }
 
 impl<K: Eq + Hash + Clone, T> Shelf<K, T> {
     fn find(&self, key: &K) -> Option<Result<Arc<T>, Unavailable>> {
         let entries = lock(&self.0);
-        entries.get(key).filter(|(until, _)| *until > Instant::now()).map(|(_, kept)| kept.clone())
+        entries.kept.get(key).filter(|(until, _)| *until > Instant::now()).map(|(_, kept)| kept.clone())
     }
 
     fn forget(&self) {
-        lock(&self.0).clear();
+        let mut entries = lock(&self.0);
+        entries.kept.clear();
+        entries.forgotten += 1;
     }
 
-    fn keep(&self, key: K, until: Instant, value: Result<Arc<T>, Unavailable>) {
+    /// To be asked for before a query begins.
+    fn forgotten(&self) -> u64 {
+        lock(&self.0).forgotten
+    }
+
+    /// Keeps it, unless all was forgotten while it was read.
+    fn keep(&self, key: K, until: Instant, value: Result<Arc<T>, Unavailable>, forgotten: u64) {
         let mut entries = lock(&self.0);
-        if entries.len() >= MAX_KEPT {
-            entries.retain(|_, (until, _)| *until > Instant::now());
+        if entries.forgotten != forgotten {
+            return;
         }
-        if entries.len() < MAX_KEPT {
-            entries.insert(key, (until, value));
+        if entries.kept.len() >= MAX_KEPT {
+            entries.kept.retain(|_, (until, _)| *until > Instant::now());
+        }
+        if entries.kept.len() < MAX_KEPT {
+            entries.kept.insert(key, (until, value));
         }
     }
 }
@@ -210,21 +227,40 @@ impl StatusReader {
         if let Some(kept) = known.find(&key) {
             return kept;
         }
-        let (place, place_key) = (known.clone(), key.clone());
+        let (place, place_key, forgotten) = (known.clone(), key.clone(), known.forgotten());
         let asked = self.database.ask(move |store| {
             let begun = Instant::now();
             let value = read(store).map(Arc::new);
             if let Ok(value) = &value {
                 let kept = at_least.max((begun.elapsed() * SHARE).min(OLDEST));
-                place.keep(place_key, Instant::now() + kept, Ok(Arc::clone(value)));
+                place.keep(place_key, Instant::now() + kept, Ok(Arc::clone(value)), forgotten);
             }
             drop(permit);
             value
         });
         let answer = asked.await;
         if answer.is_err() {
-            known.keep(key, Instant::now() + KEPT, Err(Unavailable));
+            known.keep(key, Instant::now() + KEPT, Err(Unavailable), forgotten);
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_while_all_is_forgotten_is_not_kept() {
+        let shelf: Shelf<u8, u8> = Shelf::default();
+        let until = Instant::now() + Duration::from_secs(60);
+        let before = shelf.forgotten();
+        shelf.keep(1, until, Ok(Arc::new(1)), before);
+        assert_eq!(shelf.find(&1).unwrap().ok(), Some(Arc::new(1)));
+        shelf.forget();
+        shelf.keep(1, until, Ok(Arc::new(1)), before);
+        assert!(shelf.find(&1).is_none());
+        shelf.keep(1, until, Ok(Arc::new(2)), shelf.forgotten());
+        assert_eq!(shelf.find(&1).unwrap().ok(), Some(Arc::new(2)));
     }
 }

@@ -95,7 +95,8 @@ impl Plan {
             if plan.is_cut {
                 return ControlFlow::Break(());
             }
-            if selection.has(&letter) {
+            let is_meant = selection.has(&letter);
+            if is_meant {
                 match outdated.why_outdated(&letter) {
                     Ok(None) => {
                         *plan.to.entry(letter.original_queue.clone()).or_default() += 1;
@@ -108,7 +109,7 @@ impl Plan {
                     }
                 }
             }
-            if matches!(meant, Meant::One(_)) && selection.has(&letter) {
+            if is_meant && matches!(meant, Meant::One(_)) {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
