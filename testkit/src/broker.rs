@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::cleanup::{self, ChildGuard};
 use crate::network::Network;
+use crate::niceness;
 use crate::ports::free_port;
-use crate::priority;
 use crate::wait::{wait_for, wait_for_program};
 
 /// The server script itself: Debian's wrapper in /usr/sbin insists on user root or rabbitmq.
@@ -35,8 +35,8 @@ pub struct Broker {
     pub port: u16,
     /// The beginning of each command of it: of a node in a network namespace of its own.
     wrapper: Vec<String>,
-    /// The beginning of a command that has the priority of the node.
-    pub priority: &'static [String],
+    /// The beginning of a command that has the niceness of the node.
+    pub niceness: &'static [String],
     dist_port: u16,
     epmd_port: u16,
     node: Mutex<Option<ChildGuard>>,
@@ -63,11 +63,10 @@ impl Broker {
         Arc::new(Self::prepare(folder.path().to_owned(), Some(folder), None))
     }
 
-    /// The same for a test that depends on pauses: after one the broker writes acks.
-    pub fn own_with_priority() -> Arc<Self> {
-        let folder = tempfile::Builder::new().prefix("fanmail-broker-").tempdir().unwrap();
-        let broker = Self::prepare(folder.path().to_owned(), Some(folder), None);
-        Arc::new(Self { priority: priority::wrapper(), ..broker })
+    /// The same with low niceness, for a test that depends on pauses: after one the broker writes acks.
+    pub fn own_with_low_niceness() -> Arc<Self> {
+        let broker = Arc::into_inner(Self::own()).unwrap();
+        Arc::new(Self { niceness: niceness::low(), ..broker })
     }
 
     /// The same behind the links of a network.
@@ -121,7 +120,7 @@ impl Broker {
             host: network.map_or("127.0.0.1", Network::safe_address),
             port: free_port(),
             wrapper,
-            priority: &[],
+            niceness: &[],
             dist_port: free_port(),
             epmd_port,
             node: Mutex::new(None),
@@ -169,7 +168,7 @@ impl Broker {
 
     fn command(&self) -> Command {
         let at = |name: &str| self.folder.join(name);
-        let mut command = wrapped(&[self.priority, &self.wrapper].concat(), SERVER);
+        let mut command = wrapped(&[self.niceness, &self.wrapper].concat(), SERVER);
         let address = if self.wrapper.is_empty() { self.host } else { "0.0.0.0" };
         command
             .env_clear()

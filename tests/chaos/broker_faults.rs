@@ -138,7 +138,7 @@ fn wait_for_clear_pauses(broker: &Broker, working: &mut [Working]) {
 }
 
 fn started() -> Arc<Broker> {
-    let broker = Broker::own_with_priority();
+    let broker = Broker::own_with_low_niceness();
     broker.start();
     broker
 }

@@ -23,7 +23,7 @@ type Message = (Vec<u8>, Option<String>);
 pub fn killed(run: &mut Run) {
     let (events, people, kills) = (run.size(40, 100), run.size(3, 10), run.size(2, 10));
     let _turn = wait_for_turn();
-    let broker = Broker::own_with_priority();
+    let broker = Broker::own_with_low_niceness();
     broker.start();
     let prefetch = run.random.choice(["1", "4", "16"]).unwrap();
     let scenario = run.setup(System::Postgresql, 0).env("PREFETCH", prefetch).broker(&broker).build();

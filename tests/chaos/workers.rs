@@ -251,8 +251,8 @@ impl Worker {
         let own = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         environment.extend(own);
         // The times of acks in the ledger are to be those at the broker.
-        let priority = scenario.queue.broker.priority;
-        let process = Process::start_under(priority, scenario.dir.path(), &environment, way.arguments());
+        let niceness = scenario.queue.broker.niceness;
+        let process = Process::start_under(niceness, scenario.dir.path(), &environment, way.arguments());
         Self { process, variables, port }
     }
 }
