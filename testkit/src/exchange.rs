@@ -4,6 +4,7 @@ use amiquip::{AmqpProperties, Channel, Confirm, Connection, ExchangeDeclareOptio
 use std::time::Duration;
 
 use crate::broker::Broker;
+use crate::closing::close;
 use crate::queue::properties;
 
 /// Declares a durable exchange of this type.
@@ -11,14 +12,14 @@ pub fn declare(broker: &Broker, name: &str, exchange_type: ExchangeType) {
     let mut connection = broker.connect();
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     connection.open_channel(None).unwrap().exchange_declare(exchange_type, name, durable).unwrap();
-    connection.close().unwrap();
+    close(connection);
 }
 
 /// Deletes an exchange with its bindings.
 pub fn delete(broker: &Broker, name: &str) {
     let mut connection = broker.connect();
     connection.open_channel(None).unwrap().exchange_delete(name, false).unwrap();
-    connection.close().unwrap();
+    close(connection);
 }
 
 /// Publishes a message with this routing key, and waits for the broker's confirm. Returns whether a queue got it.
@@ -36,7 +37,7 @@ pub fn publish(broker: &Broker, name: &str, key: &str, body: &str, properties: A
     // A message that no queue gets is returned before it is confirmed.
     let is_routed = returns.try_recv().is_err();
     drop(channel);
-    connection.close().unwrap();
+    close(connection);
     is_routed
 }
 

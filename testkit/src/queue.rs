@@ -12,6 +12,7 @@ use amiquip::{
 use uuid::Uuid;
 
 use crate::broker::Broker;
+use crate::closing::close;
 use crate::published::Published;
 
 /// A queue, and the queue of its dead letters.
@@ -201,14 +202,14 @@ impl Queue {
     pub fn declare_as(&self, name: &str, options: QueueDeclareOptions) {
         let mut connection = self.broker.connect();
         connection.open_channel(None).unwrap().queue_declare(name, options).unwrap();
-        connection.close().unwrap();
+        close(connection);
     }
 
     /// Deletes the queue or its dead-letter queue.
     pub fn delete(&self, name: &str) {
         let mut connection = self.broker.connect();
         connection.open_channel(None).unwrap().queue_delete(name, QueueDeleteOptions::default()).unwrap();
-        connection.close().unwrap();
+        close(connection);
     }
 
     /// Works with the queue of this name, of which it gets the numbers of ready messages and consumers.
@@ -218,7 +219,7 @@ impl Queue {
         let channel = connection.open_channel(None).unwrap();
         let result = work(&channel, depth);
         drop(channel);
-        connection.close().unwrap();
+        close(connection);
         result
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::broker::Broker;
+use crate::closing::close;
 use crate::wait::wait_for;
 
 /// Longest wait for a message.
@@ -42,7 +43,7 @@ impl Subscriber {
         let mut connection = broker.connect();
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         connection.open_channel(None).unwrap().queue_declare(&queue, options).unwrap();
-        connection.close().unwrap();
+        close(connection);
         Self { broker: Arc::clone(broker), queue }
     }
 
@@ -93,7 +94,7 @@ impl Subscriber {
     fn on_connection<T>(&self, work: impl FnOnce(&mut Connection) -> T) -> T {
         let mut connection = self.broker.connect();
         let result = work(&mut connection);
-        connection.close().unwrap();
+        close(connection);
         result
     }
 }
@@ -117,6 +118,6 @@ pub fn ask_directly(broker: &Broker, queue: &str, body: &str, correlation_id: &s
     };
     drop(consumer);
     drop(channel);
-    connection.close().unwrap();
+    close(connection);
     received
 }
