@@ -128,7 +128,11 @@ impl BrokerConnection {
         thread::Builder::new()
             .name("broker-close".to_owned())
             .spawn(move || {
-                let result = connection.close();
+                let result = match connection.close() {
+                    // amiquip's thread says so when it finds the connection dropped right after it has handed over the broker's answer.
+                    Err(amiquip::Error::EventLoopClientDropped) => Ok(()),
+                    result => result,
+                };
                 drop(channel);
                 if let Err(late) = sender.send(result) {
                     log::debug!("a broker connection was closed late: {:?}", late.into_inner());
