@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::broker_cases::{CASES, Case, NOTICES_AND_QUEUES, STREAMS};
 use crate::broker_working::{Done, Working};
 use crate::messages::Ids;
-use crate::pauses::{has_doubtful_pause, written_after};
+use crate::pauses::{has_doubtful_pause, wait_for_pause, written_after};
 use crate::run::Run;
 use crate::turns::wait_for_turn;
 use crate::workers::Variables;
@@ -83,8 +83,8 @@ fn strike_once(run: &mut Run, broker: &Broker, working: &mut [Working], ids: Ids
         working.wait_until_back(0);
     }
     working.iter_mut().for_each(Working::prepare);
-    // The broker writes the acks meanwhile, and nothing tells when.
-    thread::sleep(written_after(broker));
+    // The broker writes the acks meanwhile.
+    wait_for_pause(working.iter().map(|working| working.scenario), written_after(broker));
     let (slow, fast): (Vec<_>, Vec<_>) = working.iter_mut().partition(|working| !working.case.is_fast());
     for mut working in [slow, fast] {
         for working in &mut working {
@@ -128,9 +128,7 @@ fn wait_for_clear_pauses(broker: &Broker, working: &mut [Working]) {
         for working in &mut *working {
             working.hold();
         }
-        for working in &mut *working {
-            working.workers.wait_for_pause(written_after(broker));
-        }
+        wait_for_pause(working.iter().map(|working| working.scenario), written_after(broker));
         for working in &mut *working {
             working.go_on();
         }

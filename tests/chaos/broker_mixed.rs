@@ -1,12 +1,13 @@
 //! Messages with and without `message_id`, many of them equal and some published twice, while the broker is killed.
 
 use std::collections::HashSet;
+use std::iter::once;
 use std::thread;
 use std::time::Duration;
 
 use amiquip::AmqpProperties;
 
-use crate::pauses::{has_doubtful_pause, written_after};
+use crate::pauses::{has_doubtful_pause, wait_for_pause, written_after};
 use crate::run::Run;
 use crate::turns::wait_for_turn;
 use crate::workers::Workers;
@@ -44,7 +45,7 @@ pub fn killed(run: &mut Run) {
         // that has come again, and the ledger sees a pause too.
         scenario.smtp.gate().close_after(Point::BeforeReply, 0);
         workers.wait_until("both to take messages", |_| scenario.queue.consumers() >= 2);
-        workers.wait_for_pause(written_after(&broker));
+        wait_for_pause(once(&scenario), written_after(&broker));
         scenario.queue.publish_all(&messages.iter().map(with_properties).collect::<Vec<_>>());
         scenario.smtp.gate().open();
         let due = scenario.mail_counts().total();
@@ -52,7 +53,7 @@ pub fn killed(run: &mut Run) {
         workers.wait_until("the moment of the kill", |workers| workers.accepted() >= mails);
         while has_doubtful_pause(&scenario, &broker) {
             scenario.smtp.gate().close_after(Point::BeforeReply, 0);
-            workers.wait_for_pause(written_after(&broker));
+            wait_for_pause(once(&scenario), written_after(&broker));
             scenario.smtp.gate().open();
             let mails = due.min(workers.accepted() + 10 * people);
             workers.wait_until("a moment without doubt", |workers| workers.accepted() >= mails);

@@ -1,16 +1,32 @@
 //! Pauses of a queue, in which the broker writes acks to its disk. A broker that crashes forgets the acks that it has not written.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
+use crate::workers::LONGEST;
 use testkit::broker::Broker;
+use testkit::ledger::LedgerPoll;
 use testkit::scenario::Scenario;
+use testkit::wait::wait_for;
 
 /// The ledger knows that this broker has written an ack after this time without work. Whether it has written one that was sent right
 /// before a crash, no ledger can see: an equal message that waits is then taken for the one that was acked.
 pub fn written_after(broker: &Broker) -> Duration {
     if broker.version() < (3, 12) { Duration::from_millis(700) } else { Duration::from_secs(31) }
+}
+
+/// Waits until the ledgers of these have recorded no ack for this time.
+pub fn wait_for_pause<'a>(scenarios: impl Iterator<Item = &'a Scenario>, pause: Duration) {
+    let mut ledgers: Vec<_> = scenarios.map(|scenario| scenario.ledger.poll()).collect();
+    let (mut last, mut since) = (Vec::new(), Instant::now());
+    wait_for("a pause of the queues", LONGEST, || {
+        let newest: Vec<_> = ledgers.iter_mut().map(LedgerPoll::last_ack).collect();
+        if newest != last {
+            (last, since) = (newest, Instant::now());
+        }
+        (since.elapsed() >= pause).then_some(())
+    });
 }
 
 /// On a busy machine the queue has pauses of which no ledger can tell whether the broker has used them to write its acks: RabbitMQ 3.10

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::messages::Way;
 use crate::run::Moment;
@@ -13,7 +13,7 @@ use testkit::scenario::Scenario;
 use testkit::wait::wait_for;
 
 /// Deadline for everything, also on a busy machine and with pauses that double.
-const LONGEST: Duration = Duration::from_secs(600);
+pub const LONGEST: Duration = Duration::from_secs(600);
 
 /// Variables of `fanmail`, with their values.
 pub type Variables = Vec<(&'static str, String)>;
@@ -179,20 +179,6 @@ impl<'scenario> Workers<'scenario> {
         wait_for(what, LONGEST, || {
             self.supervise();
             condition(self).then_some(())
-        });
-    }
-
-    /// Waits until no ack was recorded for this time.
-    #[track_caller]
-    pub fn wait_for_pause(&mut self, pause: Duration) {
-        let mut ledger = self.scenario.ledger.poll();
-        let (mut last, mut since) = (ledger.last_ack(), Instant::now());
-        self.wait_until("a pause of the queue", |_| {
-            let newest = ledger.last_ack();
-            if newest != last {
-                (last, since) = (newest, Instant::now());
-            }
-            since.elapsed() >= pause
         });
     }
 
