@@ -8,6 +8,7 @@ use crate::domain::audience::Listing;
 use crate::domain::ids::{EventId, NotificationId, ParticipantId};
 use crate::domain::outcome::{Status, Verdict};
 use crate::report::explain::reasons::{or_none, why_no_recipient, why_skipped};
+use crate::report::failures::group::with_code;
 use crate::report::failures::people::PersonKey;
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
 use crate::store::person::entries::{DeferralEntry, OutcomeEntry};
@@ -120,7 +121,7 @@ impl MailAnswer {
             ..=0 if status == Some(Status::Failed) => "the relay was not asked".to_owned(),
             attempts => count(attempts.max(0).unsigned_abs().into(), "attempt"),
         };
-        let said = said(outcome.smtp_code, words.as_deref());
+        let said = with_code(outcome.smtp_code, words.as_deref().unwrap_or_default());
         let reported = || {
             let when = outcome.reported_at.map_or_else(String::new, |at| format!(" {}", time(at)));
             let code = outcome
@@ -186,7 +187,7 @@ impl MailAnswer {
     fn deferred(self, deferral: &DeferralEntry) -> Self {
         let words = deferral.detail.as_deref().map(masked_line);
         let times = count(deferral.tries.max(0).unsigned_abs().into(), "time");
-        let said = said(deferral.smtp_code, words.as_deref());
+        let said = with_code(deferral.smtp_code, words.as_deref().unwrap_or_default());
         let explanation = format!(
             "deferred {times}, the next attempt is due {}: {}",
             time(deferral.next_try_at),
@@ -252,15 +253,6 @@ impl MailAnswer {
             .filter(|_| matches!(record.state, NotificationState::SetAside | NotificationState::Waiting))
             .map(json_time);
         Self { next_try_at, explanation, advice, ..self }
-    }
-}
-
-/// The relay's words with the code in front, which they mostly begin with.
-fn said(code: Option<i32>, words: Option<&str>) -> String {
-    let words = words.unwrap_or_default();
-    match code.map(|code| code.to_string()) {
-        Some(code) if !words.starts_with(&code) => format!("{code} {words}").trim_end().to_owned(),
-        _ => words.to_owned(),
     }
 }
 

@@ -103,10 +103,14 @@ pub struct FailureExample {
 /// The words of a mail for people: on one line, with the reply code in front.
 #[must_use]
 pub fn shown_words(mail: &UndeliveredMail) -> String {
-    let words = masked_line(mail.words.as_deref().unwrap_or_default());
-    match mail.code.map(|code| code.to_string()) {
-        // The relay's words mostly begin with it.
+    with_code(mail.code, &masked_line(mail.words.as_deref().unwrap_or_default()))
+}
+
+/// The relay's words with the code in front, which they mostly begin with.
+#[must_use]
+pub fn with_code(code: Option<i32>, words: &str) -> String {
+    match code.map(|code| code.to_string()) {
         Some(code) if !words.starts_with(&code) => format!("{code} {words}").trim_end().to_owned(),
-        _ => words,
+        _ => words.to_owned(),
     }
 }
