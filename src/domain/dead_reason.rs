@@ -115,7 +115,7 @@ pub fn is_meant(words: &str, reason: Option<&str>) -> bool {
         && (reason.contains(&words)
             || general_reason.contains(&words)
             || words.contains(ANY)
-                && !begin.is_empty()
+                && !words.replace(ANY, "").trim().is_empty()
                 && general_reason.contains(begin)
                 && has_in_order(&reason, &words))
 }
@@ -203,6 +203,7 @@ mod tests {
         assert!(common(&[&long(1)]).chars().count() <= LONGEST);
         assert!(common(&[&long(1), &long(2)]).starts_with("… of 12 words 12 words"));
         assert!(is_meant(&general(&long(1)), Some(&long(1))), "as a link says it");
+        common(&[&"12ab".repeat(100)]);
     }
 
     #[test]
