@@ -21,7 +21,7 @@ pub mod calendar;
 pub mod certificates;
 pub mod cleanup;
 pub mod clients;
-mod closing;
+pub mod closing;
 pub mod consul;
 pub mod database;
 pub mod database_proxy;

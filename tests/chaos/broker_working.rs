@@ -134,7 +134,7 @@ impl<'scenario> Working<'scenario> {
 
     /// Publishes one more that is equal to others.
     pub fn publish_late(&mut self) {
-        if matches!(self.case.work, Work::Equal | Work::Acked) {
+        if !self.runs_freely() {
             self.publish("UPDATED", 1);
         }
     }

@@ -17,6 +17,7 @@ pub fn written_after(broker: &Broker) -> Duration {
 }
 
 /// Waits until the ledgers of these have recorded no ack for this time.
+#[track_caller]
 pub fn wait_for_pause<'a>(scenarios: impl Iterator<Item = &'a Scenario>, pause: Duration) {
     let mut ledgers: Vec<_> = scenarios.map(|scenario| scenario.ledger.poll()).collect();
     let (mut last, mut since) = (Vec::new(), Instant::now());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use amiquip::{Connection, QueueDeclareOptions};
 use testkit::broker::Broker;
+use testkit::closing::close;
 use testkit::http::get_from_worker;
 use testkit::process::Process;
 use testkit::queue::{Queue, properties};
@@ -57,7 +58,7 @@ fn the_worker_refuses_to_start_when_a_queue_is_unusable() {
             &scenario,
             &[&name, "belongs to another connection", "stop the program", "LAVINMQ_QUEUE"],
         );
-        connection.close().unwrap();
+        close(connection);
     }
     // And a worker starts when no other connection has them.
     let worker = scenario.worker();

@@ -9,6 +9,7 @@ use amiquip::{
 };
 
 use testkit::broker::Broker;
+use testkit::closing::close;
 use testkit::metrics::metric;
 use testkit::queue::properties;
 use testkit::raw_publisher::{RawProperties, RawPublisher};
@@ -156,7 +157,7 @@ fn bind_to_a_fanout_exchange(broker: &Broker, queue: &str) {
     let queue = channel.queue_declare(queue, durable).unwrap();
     queue.bind(&exchange, "", FieldTable::new()).unwrap();
     drop(channel);
-    connection.close().unwrap();
+    close(connection);
 }
 
 fn purge(broker: &Broker, queue: &str) {
@@ -164,7 +165,7 @@ fn purge(broker: &Broker, queue: &str) {
     let channel = connection.open_channel(None).unwrap();
     channel.queue_purge(queue).unwrap();
     drop(channel);
-    connection.close().unwrap();
+    close(connection);
 }
 
 /// Without an id, only the redelivered flag shows that a message was delivered before. With an id, the flag decides
