@@ -29,9 +29,8 @@ use crate::observe::health::Health;
 use crate::process_id;
 use crate::store::ledger::completion::{Completing, Completion};
 use crate::store::ledger::row::{NotificationRecord, NotificationState};
-use crate::text::clean::one_line;
 use crate::text::count::count;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out;
 use crate::worker::fan_out::claim::{Claim, Scope};
@@ -187,7 +186,7 @@ fn send_and_complete(
                     return Ok(Err(Halt::Unreadable(what)));
                 }
                 // Only keys of several people are left: what was completed is not undone by them.
-                let what = mask(&one_line(&what));
+                let what = masked_line(&what);
                 say(&format!("note: {what}; who has a key of their own then is mailed by the same command"));
                 all += pass;
             }

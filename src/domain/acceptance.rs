@@ -1,7 +1,7 @@
 //! What a relay said when it took a mail. What became of the mail is left to `outcome`.
 
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 
 /// Longest text that is kept, in characters. Relays take a mail with fewer words than they refuse one.
 const WORDS_MAX: usize = 200;
@@ -19,7 +19,7 @@ impl Acceptance {
     /// A reply with this code and this text.
     #[must_use]
     pub fn new(code: u16, text: &str) -> Self {
-        Self { code, words: cut(mask(&one_line(&format!("{code} {text}"))), WORDS_MAX) }
+        Self { code, words: cut(masked_line(&format!("{code} {text}")), WORDS_MAX) }
     }
 }
 

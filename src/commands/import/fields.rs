@@ -11,8 +11,8 @@ use csv::ByteRecord;
 use crate::commands::import::columns::Columns;
 use crate::domain::time_zone::TimeZone;
 use crate::store::source::import_rows::Given;
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 
 /// Longest value in bytes: that of a TEXT of `MySQL`.
 const MAX_VALUE: usize = 65_535;
@@ -92,7 +92,7 @@ fn read_key(text: &str) -> Result<i64, String> {
 
 /// A value for people.
 pub fn shown(text: &str) -> String {
-    cut(mask(&one_line(text)), 40)
+    cut(masked_line(text), 40)
 }
 
 /// How a time without an offset is meant.

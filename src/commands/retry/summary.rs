@@ -13,9 +13,8 @@ use crate::domain::outcome::{Counts, Tally};
 use crate::report::naming::terms;
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::text::clean::one_line;
 use crate::text::count::count;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::worker::fan_out::context::Halt;
 
 /// Why a retry sends nothing.
@@ -64,7 +63,7 @@ pub(super) fn finish(store: &Store, sent: &Sent, dry_run: bool) -> anyhow::Resul
         }
         Err(Halt::Unreadable(what)) => bail!(
             "some people got no mail: {}; correct the data or the view, then run the same command again",
-            mask(&one_line(what))
+            masked_line(what)
         ),
         Err(Halt::Superseded(newer)) => bail!(
             "notification {} is superseded by notification {newer}, which says what there is to say now: nobody is sent the older \

@@ -13,8 +13,8 @@ use crate::domain::participant::Participant;
 use crate::observe::events;
 use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::Claim;
 use crate::worker::fan_out::page::{Decided, Page};
@@ -172,7 +172,7 @@ impl DuePages {
         database_retry: &DatabaseRetry,
     ) -> Result<(), Stopped> {
         // The words of a database may quote what is in a row.
-        let detail = |why: &str| cut(mask(&one_line(why)), Verdict::DETAIL_MAX);
+        let detail = |why: &str| cut(masked_line(why), Verdict::DETAIL_MAX);
         let mut details: BTreeMap<String, Vec<ParticipantId>> = BTreeMap::new();
         for (why, ids) in reasons {
             details.entry(detail(why)).or_default().extend(ids);

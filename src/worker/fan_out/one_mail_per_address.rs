@@ -16,8 +16,7 @@ use crate::domain::participant::Participant;
 use crate::observe::events;
 use crate::store::Store;
 use crate::store::ledger::deferrals::Deferral;
-use crate::text::clean::one_line;
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 use crate::worker::database_retry::{DatabaseRetry, Stopped};
 use crate::worker::fan_out::claim::{Claim, Scope};
 use crate::worker::fan_out::context::{Context, Halt};
@@ -127,7 +126,7 @@ impl OneMailPerAddress {
         })?;
         Ok(found.unwrap_or_else(|error| {
             // The words of a database may quote what is in a row.
-            let reason = mask(&one_line(&error.reason()));
+            let reason = masked_line(&error.reason());
             // What is set aside was tried before, and that has told it.
             let again = self.scope == Scope::SetAside;
             events::notification::repeated_addresses_unknown(&self.notification, &reason, again);

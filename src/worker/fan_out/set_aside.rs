@@ -2,8 +2,8 @@
 //! timeout of the broker, and the ledger has the rest of the work. When it is tried again is left to `set_aside_sweep`.
 
 use crate::observe::events;
-use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::clean::cut;
+use crate::text::mask::masked_line;
 use crate::worker::database_retry::Stopped;
 use crate::worker::fan_out::claim::Scope;
 use crate::worker::fan_out::context::{Context, FanOutResult};
@@ -23,7 +23,7 @@ impl Leased {
         what: &str,
     ) -> Result<Option<FanOutResult>, Stopped> {
         // The words of a database may quote what is in a row.
-        let reason = cut(mask(&one_line(what)), REASON_MAX);
+        let reason = cut(masked_line(what), REASON_MAX);
         let set_aside = || context.store.set_aside(self.held.lease, &reason);
         let next_try = context
             .database_retry

@@ -9,7 +9,7 @@ use crate::domain::event_key_type::EventKeyType;
 use crate::domain::suppression::{SuppressionReason, SuppressionScope, SuppressionSource};
 use crate::store::suppressions::NewSuppression;
 use crate::text::clean::{cut, one_line};
-use crate::text::mask::mask;
+use crate::text::mask::masked_line;
 
 /// The headers that a file may have. What is behind the first four is in an export, and is not read.
 const KNOWN: [&str; 7] = ["address", "email", "scope", "reason", "address_hash", "source", "created_at"];
@@ -46,7 +46,7 @@ impl Columns {
     /// # Errors
     /// When there is no column with addresses, or one that is not known.
     pub fn find(headers: &[String]) -> anyhow::Result<Self> {
-        let shown = |header: &String| format!("\"{}\"", cut(mask(&one_line(header)), 40));
+        let shown = |header: &String| format!("\"{}\"", cut(masked_line(header), 40));
         if let Some(unknown) = headers.iter().find(|header| !header.is_empty() && !is_known(header)) {
             bail!("the header {} is unknown; known are {}", shown(unknown), KNOWN.join(", "));
         }
